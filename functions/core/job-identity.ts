@@ -1,0 +1,44 @@
+import { createHash } from 'node:crypto';
+
+import type { JobName } from './cluster.ts';
+import type { FlowRunId } from './flow-run.ts';
+
+/** Labels of the ordinary agent (prefect 1.4.1, agent/kubernetes/agent.py), kept so that its users' tools go on working. */
+export const runIdLabel = 'prefect.io/flow_run_id';
+export const flowIdLabel = 'prefect.io/flow_id';
+export const identifierLabel = 'prefect.io/identifier';
+
+/** Ours: which stack made the Job. The only definition of "ours" in a namespace. */
+export const stackLabel = 'prefect-serverless-agent/stack';
+/** Ours, as annotations: the claim's key and the claim's id. */
+export const keyAnnotation = 'prefect-serverless-agent/key';
+export const claimAnnotation = 'prefect-serverless-agent/claim';
+
+/** Any Job of any agent of Prefect 1.x in the namespace. */
+export const anyRunSelector = runIdLabel;
+
+/** Jobs and pods of one stack. */
+export function stackSelector(stackId: string): string {
+  return `${stackLabel}=${stackId}`;
+}
+
+/**
+ * What makes one attempt of a run one Job: the run's id and a key. The key of a claim is the version read with the
+ * Scheduled state, in decimal; the key of a retry of a Running run is the UID of the run's newest Job.
+ *
+ * @returns 16 hexadecimal digits; the peer draws 8 at random, we need the same ones again after a lost answer.
+ */
+export function identifierOf(runId: FlowRunId, key: string): string {
+  return createHash('sha256').update(`${runId}\n${key}`).digest('hex').slice(0, 16);
+}
+
+/**
+ * The Job's name for (run, key): template prefix, dash, identifier; at most 52 characters, because the pod's name adds
+ * `-xxxxx` and the name is repeated in the label `batch.kubernetes.io/job-name` (63).
+ *
+ * The prefix is cut, never the identifier. An empty prefix becomes `prefect-job`, the peer's.
+ */
+export function jobNameOf(prefix: string, runId: FlowRunId, key: string): JobName {
+  const base = (prefix === '' ? 'prefect-job' : prefix).slice(0, 35).replace(/[-.]+$/u, '');
+  return `${base}-${identifierOf(runId, key)}` as JobName;
+}

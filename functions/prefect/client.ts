@@ -1,0 +1,102 @@
+import type { FlowRun, FlowRunId } from '../core/flow-run.ts';
+import type { Json, JsonObject } from '../core/json.ts';
+
+/** A run that came back unreadable: named if it can be, with the path of what is wrong. Never evidence for anything. */
+export interface UnreadableRun {
+  readonly id: string | null;
+  readonly problem: string;
+}
+
+/** A read of runs: what could be parsed and what could not. */
+export interface RunsRead {
+  readonly runs: readonly FlowRun[];
+  readonly unreadable: readonly UnreadableRun[];
+}
+
+/** The poll of dispatch. */
+export interface DueRuns {
+  /** Scheduled and due before the horizon. */
+  readonly scheduled: RunsRead;
+  /** Running, with a task run whose scheduled start time has passed by 3 s. */
+  readonly retries: RunsRead;
+  /** Submitted by this stack, heartbeat null or older than the quiet age. */
+  readonly claims: RunsRead;
+  /** True when one of the three came back full (500): more is waiting. */
+  readonly more: boolean;
+  /** `filter` normally; `queue` when the server rejected our filter and get_runs_in_queue with metadata was used. */
+  readonly source: 'filter' | 'queue';
+}
+
+export interface DueQuery {
+  /** Scheduled runs whose state_start_time is at or before this instant. */
+  readonly dueBefore: Date;
+  /** Running runs with a task run due at or before this instant (now minus 3 s). */
+  readonly retryBefore: Date;
+  /** Claims whose heartbeat is at or before this instant (now minus Q), or null. */
+  readonly quietBefore: Date;
+  readonly signal: AbortSignal;
+}
+
+export interface StateWrite {
+  readonly runId: FlowRunId;
+  /** Sent, and ignored by Prefect Server (it has no compare-and-set); Cloud looks at it. */
+  readonly version: number;
+  readonly state: JsonObject;
+}
+
+/** `applied`: the server said SUCCESS. `refused`: it answered with this error text. `unknown`: no readable answer. */
+export type WriteAnswer =
+  | { readonly kind: 'applied' }
+  | { readonly kind: 'refused'; readonly message: string }
+  | { readonly kind: 'unknown'; readonly message: string };
+
+export interface RunLog {
+  readonly runId: FlowRunId;
+  readonly level: 'DEBUG' | 'INFO' | 'WARNING' | 'ERROR' | 'CRITICAL';
+  /** Logger name shown in the UI: the agent's name, or `k8s-infra` for what the cluster said. */
+  readonly name: string;
+  readonly message: string;
+  readonly timestamp?: Date;
+  readonly info?: Json;
+}
+
+/** What rides in one HTTP request: an array of operations, run side by side by the gateway; each answers for itself. */
+export interface WriteBatch {
+  readonly states: readonly StateWrite[];
+  readonly logs: readonly RunLog[];
+  readonly heartbeats: readonly FlowRunId[];
+  readonly signal: AbortSignal;
+}
+
+export interface WriteAnswers {
+  /** One per state write, in the order given. */
+  readonly states: readonly WriteAnswer[];
+  /** How many logs and heartbeats were not accepted. Best effort: never a reason to fail a run. */
+  readonly lostLogs: number;
+  readonly lostHeartbeats: number;
+}
+
+/** Counters of the invocation, for the tick report and the bench. */
+export interface PrefectTraffic {
+  readonly requests: number;
+  readonly milliseconds: number;
+}
+
+/**
+ * Prefect 1.x over GraphQL. Reads throw BoundaryError (PREFECT_UNREACHABLE, PREFECT_REFUSED, PREFECT_UNREADABLE) when
+ * the answer as a whole is none; a single bad run in a good answer is an UnreadableRun. Writes never throw: an answer
+ * that cannot be read is `unknown` for each item.
+ */
+export interface PrefectClient {
+  /** Runs the poll of dispatch: one HTTP request (a cold start adds tenant and registration, at most two). */
+  listDueRuns(query: DueQuery): Promise<DueRuns>;
+  /** Fresh read by id with the history, 500 ids a request. A run that does not exist is absent from the answer. */
+  readRuns(ids: readonly FlowRunId[], signal: AbortSignal): Promise<RunsRead>;
+  /** Unfinished runs (Submitted, Running, Cancelling) of this stack: by agent name and by token, 500 a page. */
+  listUnfinishedRuns(signal: AbortSignal): Promise<RunsRead>;
+  /** One HTTP request with one operation per item. */
+  write(batch: WriteBatch): Promise<WriteAnswers>;
+  traffic(): PrefectTraffic;
+  /** Tenant in use, once known. */
+  tenantId(): string | null;
+}

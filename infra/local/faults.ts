@@ -1,0 +1,52 @@
+import type { LocalRequest, LocalResponse } from './http.ts';
+
+/**
+ * One fault, asked of a server before it happens.
+ *
+ * `drop-before`: the connection dies and nothing was done. `drop-after`: it was done, the answer is lost.
+ * `answer`: this answer instead, nothing was done. `rewrite`: it was done, and the answer is changed.
+ * `delay`: it is done after that many milliseconds.
+ */
+export type Fault =
+  | { readonly kind: 'drop-before' | 'drop-after' }
+  | { readonly kind: 'answer'; readonly answer: LocalResponse }
+  | { readonly kind: 'rewrite'; readonly rewrite: (answer: LocalResponse) => LocalResponse }
+  | { readonly kind: 'delay'; readonly ms: number };
+
+export interface FaultRule {
+  readonly matches: (request: LocalRequest) => boolean;
+  readonly fault: Fault;
+  /** How many matching requests to let pass first; default 0. */
+  readonly skip?: number;
+  /** How many times it strikes; default 1. */
+  readonly times?: number;
+}
+
+interface ArmedRule extends FaultRule {
+  seen: number;
+}
+
+/** Faults waiting to strike, in the order in which they were asked for. */
+export class FaultPlan {
+  readonly #rules: ArmedRule[] = [];
+
+  add(rule: FaultRule): void {
+    this.#rules.push({ ...rule, seen: 0 });
+  }
+
+  clear(): void {
+    this.#rules.length = 0;
+  }
+
+  /** The fault that strikes this request, if any; counts the request against every rule that matches it. */
+  strike(request: LocalRequest): Fault | null {
+    let struck: Fault | null = null;
+    for (const rule of this.#rules) {
+      if (!rule.matches(request)) continue;
+      rule.seen += 1;
+      const from = rule.skip ?? 0;
+      if (struck === null && rule.seen > from && rule.seen <= from + (rule.times ?? 1)) struck = rule.fault;
+    }
+    return struck;
+  }
+}
