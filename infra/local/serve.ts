@@ -71,12 +71,22 @@ function send(outgoing: Outgoing, answer: LocalResponse): void {
   }
 }
 
+/** Null: the connection dies instead of an answer. */
 function answerUnder(fault: Fault | null, request: LocalRequest, options: ServeOptions): LocalResponse | null {
-  if (fault?.kind === 'drop-before') return null;
-  if (fault?.kind === 'answer') return fault.answer;
-  const answer = options.handle(request, options.now());
-  if (fault?.kind === 'drop-after') return null;
-  return fault?.kind === 'rewrite' ? fault.rewrite(answer) : answer;
+  switch (fault?.kind) {
+    case 'drop-before':
+      return null;
+    case 'answer':
+      return fault.answer;
+    case 'drop-after':
+      options.handle(request, options.now());
+      return null;
+    case 'rewrite':
+      return fault.rewrite(options.handle(request, options.now()));
+    case 'delay':
+    case undefined:
+      return options.handle(request, options.now());
+  }
 }
 
 const statusOf = (answer: LocalResponse | null): number => (answer === null ? 0 : answer.status);
@@ -114,13 +124,7 @@ export async function serve(options: ServeOptions): Promise<LocalServer> {
       if (!incoming.destroyed) outgoing.destroy(error as Error);
     });
   };
-  const server =
-    options.tls === undefined
-      ? http.createServer(onRequest)
-      : http2.createSecureServer(
-          { ...options.tls, allowHTTP1: true, settings: { maxConcurrentStreams: 100 } },
-          onRequest,
-        );
+  const server = createServer(options.tls, onRequest);
   const sockets = new Set<Socket>();
   let connections = 0;
   server.on(options.tls === undefined ? 'connection' : 'secureConnection', (socket: Socket) => {
