@@ -28,6 +28,8 @@ export interface JobSnapshot {
   readonly key: string | null;
   /** From our claim annotation. */
   readonly claimId: string | null;
+  /** Labels of the flow run, from our labels annotation (a JSON list); empty when missing or unreadable. */
+  readonly runLabels: readonly string[];
   /** Sum of active, ready, failed, succeeded, terminating and uncounted pods of the status. */
   readonly podsEver: number;
   readonly activePods: number;

@@ -13,6 +13,8 @@ export const stackLabel = 'prefect-serverless-agent/stack';
 /** Ours, as annotations: the claim's key and the claim's id. */
 export const keyAnnotation = 'prefect-serverless-agent/key';
 export const claimAnnotation = 'prefect-serverless-agent/claim';
+/** Ours, as an annotation: the flow run's labels as a JSON list, so that caps by label can be counted from Jobs. */
+export const labelsAnnotation = 'prefect-serverless-agent/labels';
 
 /** Any Job of any agent of Prefect 1.x in the namespace. */
 export const anyRunSelector = runIdLabel;

@@ -1,0 +1,308 @@
+import type { V1Job } from '@kubernetes/client-node';
+
+import type { JobSnapshot } from './cluster.ts';
+import type { FlowRun } from './flow-run.ts';
+import { claimsOf, claimTokenOf, effectiveState, leaseIsOver, type ClaimToken } from './history.ts';
+import { isJsonObject, type JsonObject } from './json.ts';
+
+/** How a due run came to the poll: scheduled, Running with a due task retry, or claimed by this stack and quiet since. */
+export type DueKind = 'scheduled' | 'retry' | 'claim';
+
+export interface DueRun {
+  readonly kind: DueKind;
+  readonly run: FlowRun;
+}
+
+export interface DispatchPolicy {
+  readonly stackId: string;
+  /** Active Jobs of this stack at any time. */
+  readonly maxInFlight: number;
+  /** Submits of one tick. */
+  readonly maxPerTick: number;
+  /** In-flight caps by run label. */
+  readonly labelLimits: ReadonlyMap<string, number>;
+  /** Runs late by more are held; null: none are. Milliseconds. */
+  readonly lateRunLimitMs: number | null;
+  readonly paused: boolean;
+}
+
+/** The Job of a submit, or why there cannot be one. */
+export type JobDraft =
+  | { readonly kind: 'job'; readonly job: V1Job; readonly warnings: readonly string[] }
+  | { readonly kind: 'refused'; readonly rule: string; readonly message: string };
+
+/** `claim` writes Submitted first; `retry` writes no state (protocol rule 17). */
+export type SubmitMode = 'claim' | 'retry';
+
+export interface Submit {
+  readonly kind: 'submit';
+  readonly rule: string;
+  readonly run: FlowRun;
+  readonly mode: SubmitMode;
+  readonly key: string;
+  readonly claimId: string;
+  readonly startAt: Date;
+  readonly job: V1Job;
+  readonly warnings: readonly string[];
+}
+
+export interface Reject {
+  readonly kind: 'reject';
+  readonly rule: string;
+  readonly run: FlowRun;
+  readonly mode: SubmitMode;
+  readonly key: string;
+  readonly claimId: string;
+  readonly startAt: Date;
+  /** For the flow author: it becomes the message of the Failed state. */
+  readonly message: string;
+}
+
+export interface Hold {
+  readonly kind: 'hold';
+  readonly rule: string;
+  readonly run: FlowRun;
+  readonly why: string;
+  /** A claim that backs off needs one, or the next poll does not see it in time and Lazarus does. */
+  readonly heartbeat: boolean;
+}
+
+export type DispatchDecision = Submit | Reject | Hold;
+
+export interface DispatchInput {
+  readonly due: readonly DueRun[];
+  /** Every Job in the namespace that carries a flow run id, whoever made it. */
+  readonly jobs: readonly JobSnapshot[];
+  readonly policy: DispatchPolicy;
+  readonly now: Date;
+  /** Nothing is created after this instant. */
+  readonly horizon: Date;
+  readonly newClaimId: () => string;
+  /** Builds the Job of (run, key, claim): pure, called for runs that no rule holds. */
+  readonly draft: (run: FlowRun, identity: { readonly key: string; readonly claimId: string }) => JobDraft;
+}
+
+/** All that the rules look at: one due run among its Jobs. */
+interface Observed {
+  readonly kind: DueKind;
+  readonly run: FlowRun;
+  readonly jobs: readonly JobSnapshot[];
+  readonly token: ClaimToken | null;
+  readonly startAt: Date;
+  readonly input: DispatchInput;
+  readonly slots: Slots;
+}
+
+interface HoldRule {
+  readonly name: string;
+  readonly matches: (observed: Observed) => boolean;
+  readonly why: (observed: Observed) => string;
+  readonly heartbeat?: boolean;
+}
+
+/** Free places, by the stack and by label; taken in the order of the plan. */
+class Slots {
+  readonly #policy: DispatchPolicy;
+  #free: number;
+  #left: number;
+  readonly #byLabel: Map<string, number>;
+
+  constructor(input: DispatchInput) {
+    this.#policy = input.policy;
+    const active = input.jobs.filter((job) => job.stackId === input.policy.stackId && isActive(job));
+    this.#free = input.policy.maxInFlight - active.length;
+    this.#left = input.policy.maxPerTick;
+    this.#byLabel = new Map(input.policy.labelLimits);
+    for (const job of active) this.#takeLabels(job.runLabels);
+  }
+
+  get free(): boolean {
+    return this.#free > 0;
+  }
+
+  get leftThisTick(): boolean {
+    return this.#left > 0;
+  }
+
+  /** The first label of these whose cap is reached, or null. */
+  fullLabel(labels: readonly string[]): string | null {
+    return labels.find((label) => (this.#byLabel.get(label) ?? 1) <= 0) ?? null;
+  }
+
+  take(labels: readonly string[]): void {
+    this.#free -= 1;
+    this.#left -= 1;
+    this.#takeLabels(labels);
+  }
+
+  #takeLabels(labels: readonly string[]): void {
+    for (const label of labels) {
+      const cap = this.#policy.labelLimits.get(label);
+      if (cap !== undefined) this.#byLabel.set(label, (this.#byLabel.get(label) ?? cap) - 1);
+    }
+  }
+}
+
+const isActive = (job: JobSnapshot): boolean => job.phase === 'active' || job.phase === 'suspended';
+
+/** The n-th re-claim of a key waits 2^(n-1) minutes, at most 15, from the claim before it (protocol rule 10). */
+function backOffEnds({ run, token, input }: Observed): Date | null {
+  const claims = claimsOf(run.history, input.policy.stackId).filter((claim) => claim.key === token?.key);
+  const last = claims.at(-1);
+  if (last === undefined) return null;
+  return new Date(last.at.getTime() + Math.min(2 ** (claims.length - 1), 15) * 60_000);
+}
+
+/** Order is meaning: the first rule that matches holds the run; a run that none matches is submitted. */
+const holdRules: readonly HoldRule[] = [
+  {
+    // The kill switch stops new Jobs; reconcile goes on with those that exist.
+    name: 'paused-by-operator',
+    matches: ({ input }) => input.policy.paused,
+    why: () => 'DISPATCH_PAUSED is set',
+  },
+  {
+    // A name is a lock only while the object exists, and a Job being deleted can still set Running (protocol rule 5).
+    name: 'job-being-deleted',
+    matches: ({ jobs }) => jobs.some((job) => job.deleting),
+    why: ({ jobs }) => `Job ${jobs.find((job) => job.deleting)?.name} is being deleted`,
+  },
+  {
+    name: 'active-job',
+    matches: ({ jobs }) => jobs.some(isActive),
+    why: ({ jobs }) => `Job ${jobs.find(isActive)?.name} is active`,
+  },
+  {
+    // Somebody of ours may still create under the other key (protocol rule 5).
+    name: 'claimed-under-another-key',
+    matches: ({ run, token, kind, input }) =>
+      kind !== 'retry' &&
+      claimsOf(run.history, input.policy.stackId).some(
+        (claim) => claim.key !== (token?.key ?? String(run.version)) && !leaseIsOver(claim, input.now),
+      ),
+    why: () => 'another claim of this stack is still within its lease',
+  },
+  {
+    name: 'claim-unreadable',
+    matches: ({ kind, token, input }) => kind === 'claim' && token?.stack !== input.policy.stackId,
+    why: () => 'the Submitted state carries no claim of this stack that can be read',
+  },
+  {
+    name: 'claim-within-its-lease',
+    matches: ({ kind, token, input }) => kind === 'claim' && token !== null && !leaseIsOver(token, input.now),
+    why: ({ token }) => `the claim holds until ${token?.until.toISOString()}`,
+  },
+  {
+    // A cancel or a Running that a claim covered: reconcile restores, dispatch creates nothing (protocol rule 10).
+    name: 'claim-not-wanted',
+    matches: ({ kind, run, input }) =>
+      kind === 'claim' && effectiveState(run.history, input.policy.stackId)?.state !== 'Scheduled',
+    why: ({ run, input }) => `the run is ${effectiveState(run.history, input.policy.stackId)?.state ?? 'unknown'}`,
+  },
+  {
+    // A Job with that key, even a finished one, is reconcile's business (protocol rule 10).
+    name: 'job-of-this-key-exists',
+    matches: ({ kind, jobs, token }) => kind === 'claim' && jobs.some((job) => job.key === token?.key),
+    why: ({ jobs, token }) => `reconcile decides about Job ${jobs.find((job) => job.key === token?.key)?.name}`,
+  },
+  {
+    name: 'backing-off',
+    matches: (observed) =>
+      observed.kind === 'claim' && (backOffEnds(observed) ?? observed.input.now) > observed.input.now,
+    why: (observed) => `refused before; claimed again after ${backOffEnds(observed)?.toISOString()}`,
+    heartbeat: true,
+  },
+  {
+    name: 'retry-no-longer-due',
+    matches: ({ kind, run }) => kind === 'retry' && (run.state !== 'Running' || run.dueTaskRuns === 0),
+    why: () => 'no task run of it is due',
+  },
+  {
+    name: 'not-due-within-this-invocation',
+    matches: ({ startAt, input }) => startAt > input.horizon,
+    why: ({ startAt }) => `due at ${startAt.toISOString()}`,
+  },
+  {
+    name: 'later-than-the-limit',
+    matches: ({ kind, startAt, input: { now, policy } }) =>
+      kind === 'scheduled' &&
+      policy.lateRunLimitMs !== null &&
+      now.getTime() - startAt.getTime() > policy.lateRunLimitMs,
+    why: ({ startAt }) => `was due at ${startAt.toISOString()}, later than LATE_RUN_LIMIT allows`,
+  },
+  {
+    name: 'at-capacity',
+    matches: ({ slots }) => !slots.free,
+    why: ({ input }) => `MAX_IN_FLIGHT is ${input.policy.maxInFlight}`,
+  },
+  {
+    name: 'label-at-capacity',
+    matches: ({ slots, run }) => slots.fullLabel(run.labels) !== null,
+    why: ({ slots, run }) => `LABEL_LIMITS: ${slots.fullLabel(run.labels)} is full`,
+  },
+  {
+    name: 'tick-is-full',
+    matches: ({ slots }) => !slots.leftThisTick,
+    why: ({ input }) => `MAX_PER_TICK is ${input.policy.maxPerTick}`,
+  },
+];
+
+/** Rules under which a submit goes out, by the way in which the run came. */
+const submitRules: Readonly<Record<DueKind, string>> = {
+  scheduled: 'due',
+  retry: 'task-retry-due',
+  claim: 'jobless-claim-past-its-lease',
+};
+
+function startTimeOf(run: FlowRun, kind: DueKind, now: Date): Date {
+  if (kind === 'retry') return now;
+  const inner = run.serializedState['state'];
+  const scheduled: JsonObject = run.state === 'Submitted' && isJsonObject(inner) ? inner : run.serializedState;
+  const text = scheduled['start_time'];
+  const start = typeof text === 'string' ? new Date(text) : run.scheduledStartTime;
+  return start === null || Number.isNaN(start.getTime()) ? now : start;
+}
+
+const newest = (jobs: readonly JobSnapshot[]): JobSnapshot | undefined =>
+  jobs.toSorted((a, b) => b.createdAt.getTime() - a.createdAt.getTime() || (a.uid < b.uid ? 1 : -1))[0];
+
+/** The attempt's key: the version read, the claim's, or for a retry the UID of the newest Job (protocol rules 3, 17). */
+function keyOf({ kind, run, token, jobs }: Observed): string {
+  if (kind === 'claim') return token?.key ?? String(run.version);
+  return kind === 'retry' ? (newest(jobs)?.uid ?? `v${run.version}`) : String(run.version);
+}
+
+function decide(observed: Observed): DispatchDecision {
+  const { run, kind, startAt, input, slots } = observed;
+  const rule = holdRules.find((candidate) => candidate.matches(observed));
+  if (rule !== undefined) {
+    return { kind: 'hold', rule: rule.name, run, why: rule.why(observed), heartbeat: rule.heartbeat ?? false };
+  }
+  const common = {
+    run,
+    mode: kind === 'retry' ? 'retry' : 'claim',
+    key: keyOf(observed),
+    claimId: input.newClaimId(),
+    startAt,
+  } as const;
+  const draft = input.draft(run, common);
+  if (draft.kind === 'refused') return { kind: 'reject', ...common, rule: draft.rule, message: draft.message };
+  slots.take(run.labels);
+  return { kind: 'submit', ...common, rule: submitRules[kind], job: draft.job, warnings: draft.warnings };
+}
+
+/**
+ * Decides for every due run, oldest start first: submit, hold or reject, each with the name of the rule. Pure: the same
+ * input gives the same plan, in whatever order the runs and Jobs came.
+ */
+export function planDispatch(input: DispatchInput): readonly DispatchDecision[] {
+  const jobsOf = Map.groupBy(input.jobs, (job) => job.runId);
+  const slots = new Slots(input);
+  return input.due
+    .map(({ kind, run }) => ({ kind, run, startAt: startTimeOf(run, kind, input.now) }))
+    .toSorted((a, b) => a.startAt.getTime() - b.startAt.getTime() || (a.run.id < b.run.id ? -1 : 1))
+    .map(({ kind, run, startAt }) => {
+      const jobs = jobsOf.get(run.id) ?? [];
+      return decide({ kind, run, jobs, token: claimTokenOf(run.serializedState), startAt, input, slots });
+    });
+}

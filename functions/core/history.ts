@@ -1,0 +1,94 @@
+import type { StateRow } from './flow-run.ts';
+import { isFinished } from './flow-run.ts';
+import { isJsonObject, type JsonObject } from './json.ts';
+
+/**
+ * What we write into `context` of a Submitted state (protocol rule 2). Prefect Server ignores `version` and checks no
+ * transition, so this token and the append-only history are all there is to tell whose state stands.
+ */
+export interface ClaimToken {
+  readonly stack: string;
+  /** Random per claim. */
+  readonly claim: string;
+  /** Version read with the Scheduled state; a re-claim copies it. */
+  readonly key: string;
+  /** When Lambda ends the invocation, plus 60 s for what the API server may still do. */
+  readonly until: Date;
+}
+
+/** Allowance for clocks that differ: two functions compare `until` with their own (AWS) clocks. */
+const clockSkewMs = 10_000;
+
+/** Message of the server's Lazarus (PrefectHQ/server, services/towel/lazarus.py). */
+const lazarusMessage = 'Rescheduled by a Lazarus process.';
+
+/** `context` of a serialised state; empty when it has none. */
+export function contextOf(state: JsonObject): JsonObject {
+  const context = state['context'];
+  return isJsonObject(context) ? context : {};
+}
+
+/** The claim token of a Submitted state, or null when it carries none that can be read. */
+export function claimTokenOf(state: JsonObject): ClaimToken | null {
+  if (state['type'] !== 'Submitted') return null;
+  const { stack, claim, key, until } = contextOf(state);
+  if (typeof stack !== 'string' || typeof claim !== 'string' || typeof key !== 'string') return null;
+  const end = typeof until === 'string' ? new Date(until) : new Date(Number.NaN);
+  return Number.isNaN(end.getTime()) ? null : { stack, claim, key, until: end };
+}
+
+/** True once no invocation that holds this claim can act any more, nor the API server for it. */
+export function leaseIsOver(token: ClaimToken, now: Date): boolean {
+  return now.getTime() >= token.until.getTime() + clockSkewMs;
+}
+
+/** Protocol rule 4: the database's clock, then version, then id. A lower version later in time still counts. */
+export function inOrder(history: readonly StateRow[]): readonly StateRow[] {
+  return history.toSorted(
+    (a, b) => a.createdMicros - b.createdMicros || a.version - b.version || (a.id < b.id ? -1 : Number(a.id > b.id)),
+  );
+}
+
+/** Written by this stack. A Scheduled row never is, whatever its context holds: it starts an attempt. */
+export function isOurs(row: StateRow, stackId: string): boolean {
+  return row.state !== 'Scheduled' && contextOf(row.serializedState)['stack'] === stackId;
+}
+
+const isCancel = (row: StateRow): boolean => row.state === 'Cancelled' || row.state === 'Cancelling';
+const isLazarus = (row: StateRow): boolean => (row.message ?? '').startsWith(lazarusMessage);
+
+/** A cancel stays in force under this row: only a fresh Scheduled row or a finished state ends it. */
+const leavesCancel = (row: StateRow): boolean =>
+  isCancel(row) || isFinished(row.state) || (row.state === 'Scheduled' && !isLazarus(row));
+
+/**
+ * What everybody else wants of the run: the last row that is not ours. A user's cancel sticks until somebody schedules
+ * the run afresh (Lazarus does not count) or a finished state replaces it; a later Running does not clear it.
+ *
+ * @returns null for a history without any foreign row.
+ */
+export function effectiveState(history: readonly StateRow[], stackId: string): StateRow | null {
+  let effective: StateRow | null = null;
+  for (const row of inOrder(history)) {
+    if (isOurs(row, stackId)) continue;
+    if (effective !== null && isCancel(effective) && !leavesCancel(row)) continue;
+    effective = row;
+  }
+  return effective;
+}
+
+/** The row whose state stands: the last one of the history. */
+export function lastRow(history: readonly StateRow[]): StateRow | null {
+  return inOrder(history).at(-1) ?? null;
+}
+
+/** Claims of this stack, oldest first, each with its token and the time the database gave it. */
+export function claimsOf(
+  history: readonly StateRow[],
+  stackId: string,
+): readonly (ClaimToken & { readonly at: Date })[] {
+  return inOrder(history).flatMap((row) => {
+    const token = isOurs(row, stackId) ? claimTokenOf(row.serializedState) : null;
+    return token === null ? [] : [{ ...token, at: new Date(row.createdMicros / 1000) }];
+  });
+}

@@ -1,0 +1,36 @@
+import type { ClaimToken } from './history.ts';
+import { contextOf } from './history.ts';
+import { isJsonObject, type JsonObject } from './json.ts';
+import type { FlowRun, StateRow } from './flow-run.ts';
+
+/** Exactly the peer's message, without a full stop (prefect 1.4.1, agent/agent.py). */
+const submittedMessage = 'Submitted for execution';
+
+/**
+ * The state that a claim writes: Submitted around the Scheduled state as read, or, on a re-claim, around the inner
+ * state of the claim it replaces. Without an inner state the flow process counts the run as Pending.
+ */
+export function submittedState(run: FlowRun, token: ClaimToken): JsonObject {
+  const inner = run.state === 'Submitted' ? run.serializedState['state'] : run.serializedState;
+  return {
+    type: 'Submitted',
+    message: submittedMessage,
+    state: isJsonObject(inner) ? inner : null,
+    context: { stack: token.stack, claim: token.claim, key: token.key, until: token.until.toISOString() },
+  };
+}
+
+/** Failed, marked as ours (protocol rule 2), with the key of the attempt that failed where there is one. */
+export function failedState(message: string, stackId: string, key: string | null): JsonObject {
+  return { type: 'Failed', message, context: { stack: stackId, ...(key === null ? {} : { key }) } };
+}
+
+/** Cancelled, marked as ours. The server cascades it to the unfinished task runs. */
+export function cancelledState(stackId: string): JsonObject {
+  return { type: 'Cancelled', message: 'Flow run is cancelled', context: { stack: stackId } };
+}
+
+/** A foreign state that a write of ours covered, written back as it was and marked as ours. */
+export function restoredState(row: StateRow, stackId: string): JsonObject {
+  return { ...row.serializedState, context: { ...contextOf(row.serializedState), stack: stackId } };
+}
