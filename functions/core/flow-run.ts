@@ -41,6 +41,11 @@ export interface FlowRun {
   readonly flow: FlowOfRun;
   /** How many task runs are in a scheduled state whose start time has passed by 3 s (peer's buffer) at the read. */
   readonly dueTaskRuns: number;
+  /**
+   * How many task runs wait in a scheduled state (Scheduled, Paused, Resume, Retrying, Queued) at all, due or not: with
+   * one of them a Running run without a pod is normal. Read with the same nested `task_runs`.
+   */
+  readonly waitingTaskRuns: number;
   readonly history: readonly StateRow[];
 }
 

@@ -1,0 +1,187 @@
+import type { ClusterEvent, JobSnapshot, PodSnapshot } from './cluster.ts';
+import { isFinished, type FlowRun, type FlowRunId, type StateRow } from './flow-run.ts';
+import { claimsOf, type ClaimToken } from './history.ts';
+import type { Diagnosis } from './pod-diagnosis.ts';
+
+export interface ReconcilePolicy {
+  readonly stackId: string;
+  /** Q of the protocol: no Job younger than this is deleted. */
+  readonly quietAgeMs: number;
+  /** 0: never. */
+  readonly pendingGraceMs: number;
+  readonly imageGraceMs: number;
+  readonly podlessGraceMs: number;
+  readonly cancelGraceMs: number;
+  readonly ttlSucceededMs: number;
+  readonly ttlFailedMs: number;
+  readonly deleteFinishedJobs: boolean;
+  readonly infraRetries: number;
+}
+
+/** What is done about one Job or one run. `rule` names the row that decided, `why` is for the log line. */
+export type ReconcileAction =
+  | {
+      readonly kind: 'wait';
+      readonly rule: string;
+      readonly why: string;
+      readonly runId: FlowRunId | null;
+      readonly job: JobSnapshot | null;
+    }
+  | {
+      readonly kind: 'heartbeat';
+      readonly rule: string;
+      readonly why: string;
+      readonly run: FlowRun;
+      readonly job: JobSnapshot;
+    }
+  | {
+      readonly kind: 'fail-run';
+      readonly rule: string;
+      readonly why: string;
+      readonly run: FlowRun;
+      readonly key: string | null;
+      readonly job: JobSnapshot;
+      /** True: the Job could still start; it is deleted once the write is verified. */
+      readonly endJob: boolean;
+      readonly log: Diagnosis['log'];
+    }
+  | { readonly kind: 'cancel-run'; readonly rule: string; readonly why: string; readonly run: FlowRun }
+  | {
+      readonly kind: 'delete-job';
+      readonly rule: string;
+      readonly why: string;
+      /** Null: the run does not exist any more. */
+      readonly run: FlowRun | null;
+      readonly runId: FlowRunId;
+      readonly job: JobSnapshot;
+      readonly propagation: 'Foreground' | 'Background';
+    };
+
+export interface ReconcileInput {
+  /** Unfinished runs of this stack, and the runs of its Jobs, all read before or right after the Jobs were listed. */
+  readonly runs: ReadonlyMap<FlowRunId, FlowRun>;
+  /** Runs that were asked for by id and do not exist: an unreadable run is not one of them. */
+  readonly gone: ReadonlySet<FlowRunId>;
+  /** Every Job in the namespace that carries a flow run id, whoever made it; a complete list. */
+  readonly jobs: readonly JobSnapshot[];
+  readonly pods: readonly PodSnapshot[];
+  readonly events: readonly ClusterEvent[];
+  readonly policy: ReconcilePolicy;
+  readonly now: Date;
+}
+
+/** One Job of ours with all that the rules look at. */
+export interface JobCase {
+  readonly job: JobSnapshot;
+  /** All Jobs of the run, this one included, newest first. */
+  readonly siblings: readonly JobSnapshot[];
+  readonly runId: FlowRunId;
+  readonly run: FlowRun | null;
+  readonly gone: boolean;
+  readonly token: ClaimToken | null;
+  /** The last row that is not ours; null without a run. */
+  readonly effective: StateRow | null;
+  readonly diagnosis: Diagnosis;
+  readonly policy: ReconcilePolicy;
+  readonly now: Date;
+}
+
+export interface JobRule {
+  readonly name: string;
+  readonly matches: (observed: JobCase) => boolean;
+  readonly decide: (observed: JobCase, rule: string) => ReconcileAction;
+}
+
+export const ageMs = (instant: Date, now: Date): number => now.getTime() - instant.getTime();
+export const isActive = (job: JobSnapshot): boolean => job.phase === 'active' || job.phase === 'suspended';
+export const isCancelRow = (row: StateRow | null): boolean => row?.state === 'Cancelled' || row?.state === 'Cancelling';
+export const rowAt = (row: StateRow): Date => new Date(row.createdMicros / 1000);
+export const minutes = (ms: number): string => `${Math.round(ms / 60_000)} min`;
+
+export const hasFinished = ({ run }: JobCase): boolean => run !== null && isFinished(run.state);
+/** The Job is the one that the standing claim asked for: only it may fail the run (protocol rule 12). */
+export const isOfTheClaim = ({ run, token, job, policy }: JobCase): boolean =>
+  run?.state === 'Submitted' && token !== null && token.stack === policy.stackId && token.key === job.key;
+export const isNewestOfRunning = ({ run, job, siblings }: JobCase): boolean =>
+  run?.state === 'Running' && siblings[0]?.uid === job.uid && !siblings.some(isActive);
+export const isOldEnough = ({ job, policy, now }: JobCase): boolean => ageMs(job.createdAt, now) > policy.quietAgeMs;
+export const isBeyond = (graceMs: number, since: Date, now: Date): boolean =>
+  graceMs > 0 && ageMs(since, now) > graceMs;
+export const isPending = ({ job, diagnosis }: JobCase): boolean =>
+  job.phase === 'active' && diagnosis.progress !== 'running' && diagnosis.progress !== 'ended';
+
+export const wait = (observed: JobCase, rule: string, why: string): ReconcileAction => ({
+  kind: 'wait',
+  rule,
+  why,
+  runId: observed.runId,
+  job: observed.job,
+});
+
+export function remove(
+  observed: JobCase,
+  rule: string,
+  how: { why: string; propagation: 'Foreground' | 'Background' },
+): ReconcileAction {
+  if (!isOldEnough(observed))
+    return wait(
+      observed,
+      rule,
+      `${how.why}; deleted once the Job is older than ${observed.policy.quietAgeMs / 1000} s`,
+    );
+  const { run, runId, job } = observed;
+  return { kind: 'delete-job', rule, ...how, run, runId, job };
+}
+
+export function fail(observed: JobCase, rule: string, how: { why: string; endJob: boolean }): ReconcileAction {
+  const { run, job, token, diagnosis } = observed;
+  if (run === null) return wait(observed, rule, how.why);
+  const key = run.state === 'Submitted' ? (token?.key ?? null) : null;
+  return { kind: 'fail-run', rule, ...how, run, key, job, log: diagnosis.log };
+}
+
+/** Heartbeats keep Lazarus from starting a twin of a run whose Job lives but does not run yet (protocol rule 16). */
+export function keepAlive(observed: JobCase, rule: string, why: string): ReconcileAction {
+  const { run, job } = observed;
+  return run === null || !isOfTheClaim(observed)
+    ? wait(observed, rule, why)
+    : { kind: 'heartbeat', rule, why, run, job };
+}
+
+export const claimsUnderKey = ({ run, job, policy }: JobCase): number =>
+  run === null ? 0 : claimsOf(run.history, policy.stackId).filter((claim) => claim.key === job.key).length;
+
+/** Claims under one key before an early pod counts as a fault of the set-up (protocol rule 15). */
+export const earlyPodLimit = 5;
+
+export function ttlMs({ job, policy }: JobCase): number {
+  return job.phase === 'complete' ? policy.ttlSucceededMs : policy.ttlFailedMs;
+}
+
+/** A task retry that waits for its time: then a Running run without a pod is as it should be. */
+export const hasWaitingTask = ({ run }: JobCase): boolean => run !== null && run.waitingTaskRuns > 0;
+
+export const lazarusIsOff = ({ run }: JobCase): boolean =>
+  run !== null && (run.flow.settings['heartbeat_enabled'] === false || run.flow.settings['lazarus_enabled'] === false);
+
+export interface RunCase {
+  readonly run: FlowRun;
+  readonly effective: StateRow | null;
+  readonly token: ClaimToken | null;
+  readonly policy: ReconcilePolicy;
+  readonly now: Date;
+}
+
+export interface RunRule {
+  readonly name: string;
+  readonly matches: (observed: RunCase) => boolean;
+  readonly decide: (observed: RunCase, rule: string) => ReconcileAction;
+}
+
+export const waitForRun = ({ run }: RunCase, rule: string, why: string): ReconcileAction => ({
+  kind: 'wait',
+  rule,
+  why,
+  runId: run.id,
+  job: null,
+});

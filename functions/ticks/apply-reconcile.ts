@@ -1,0 +1,207 @@
+import type { FlowRun, FlowRunId } from '../core/flow-run.ts';
+import { sameTruth } from '../core/guarded-write.ts';
+import type { JsonObject } from '../core/json.ts';
+import type { ReconcileAction } from '../core/reconcile-case.ts';
+import { cancelledState, failedState } from '../core/states.ts';
+import type { Outcome, OutcomeKind } from '../core/tick-report.ts';
+import type { DeleteAnswer } from '../kubernetes/gateway.ts';
+import type { RunLog } from '../prefect/client.ts';
+import type { Budget } from './budget.ts';
+import { writeGuarded, type Intent } from './guarded-write.ts';
+import type { ReconcileCluster, ReconcileDeps, ReconcileSettings } from './ports.ts';
+
+type FailRun = Extract<ReconcileAction, { kind: 'fail-run' }>;
+type CancelRun = Extract<ReconcileAction, { kind: 'cancel-run' }>;
+type DeleteJob = Extract<ReconcileAction, { kind: 'delete-job' }>;
+
+export interface ApplyDeps {
+  readonly prefect: ReconcileDeps['prefect'];
+  readonly cluster: ReconcileCluster;
+  readonly budget: Budget;
+  readonly settings: ReconcileSettings;
+  readonly now: () => Date;
+}
+
+/** Logger name of what the cluster said, as the peer's (prefect 1.4.1, agent/kubernetes/agent.py). */
+const clusterLogName = 'k8s-infra';
+/** The peer's prefix of a Failed that the cluster caused; people search for it. */
+const failedPrefix = 'Kubernetes Error: ';
+const requestMs = 15_000;
+const logTailMs = 3_000;
+const deleteConcurrency = 16;
+
+const ofKind = <K extends ReconcileAction['kind']>(actions: readonly ReconcileAction[], kind: K) =>
+  actions.filter((action): action is Extract<ReconcileAction, { kind: K }> => action.kind === kind);
+
+const jobOf = (action: ReconcileAction): string | null => ('job' in action ? (action.job?.name ?? null) : null);
+
+function runIdOf(action: ReconcileAction): string | null {
+  if (action.kind === 'wait' || action.kind === 'delete-job') return action.runId;
+  return action.run.id;
+}
+
+const outcomeOf = (action: ReconcileAction, kind: OutcomeKind, why: string = action.why): Outcome => ({
+  kind,
+  rule: action.rule,
+  action: action.kind,
+  runId: runIdOf(action),
+  job: jobOf(action),
+  why,
+});
+
+/** The first action for each run: two Jobs of one run may ask for the same state. */
+function onePerRun<A extends { readonly run: FlowRun }>(actions: readonly A[]): readonly A[] {
+  return [...new Map(actions.toReversed().map((action) => [action.run.id, action])).values()].toReversed();
+}
+
+/** Log tails come first: clean-up may win the race for the pod, and a tail is only published once the write stands. */
+async function readTails(deps: ApplyDeps, actions: readonly FailRun[]): Promise<ReadonlyMap<FlowRunId, string>> {
+  const { logTailLines } = deps.settings;
+  if (logTailLines === 0) return new Map();
+  const tails = await Promise.all(
+    actions.map(async ({ run, log }) => {
+      const tail =
+        log === null
+          ? null
+          : await deps.cluster.readLogTail(log.pod, log.container, logTailLines, deps.budget.signal(logTailMs));
+      return [run.id, tail] as const;
+    }),
+  );
+  return new Map(tails.flatMap(([id, tail]) => (tail === null || tail === '' ? [] : [[id, tail] as const])));
+}
+
+function failureLogs(action: FailRun, tail: string | undefined): readonly RunLog[] {
+  const common = { runId: action.run.id, level: 'ERROR', name: clusterLogName } as const;
+  const lines = [
+    { ...common, message: `${action.why} (rule ${action.rule}, Job ${action.job.name}, uid ${action.job.uid})` },
+  ];
+  return tail === undefined ? lines : [...lines, { ...common, message: `Last lines of the container's log:\n${tail}` }];
+}
+
+interface Written {
+  readonly outcomes: readonly Outcome[];
+  readonly logs: readonly RunLog[];
+  /** Jobs that may be ended now that their run's Failed stands. */
+  readonly ended: readonly DeleteJob[];
+}
+
+const intentOf = (action: FailRun | CancelRun, state: JsonObject): Intent => ({
+  basis: action.run,
+  state,
+  rule: action.rule,
+  action: action.kind,
+  job: jobOf(action),
+  why: action.why,
+});
+
+async function writeStates(deps: ApplyDeps, actions: readonly ReconcileAction[]): Promise<Written> {
+  const { stackId, quietAgeMs } = deps.settings.policy;
+  const fails = onePerRun(ofKind(actions, 'fail-run'));
+  const tails = await readTails(deps, fails);
+  const cancels = onePerRun(ofKind(actions, 'cancel-run'));
+  const intents = [
+    ...fails.map((action) => intentOf(action, failedState(`${failedPrefix}${action.why}`, stackId, action.key))),
+    ...cancels.map((action) => intentOf(action, cancelledState(stackId))),
+  ];
+  const settled = await writeGuarded({ prefect: deps.prefect, budget: deps.budget, stackId }, intents);
+  const stands = new Set(
+    settled.filter(({ outcome }) => outcome.kind === 'applied').map(({ intent }) => intent.basis.id),
+  );
+  const failed = fails.filter((action) => stands.has(action.run.id));
+  const oldEnough = (action: FailRun): boolean => deps.now().getTime() - action.job.createdAt.getTime() > quietAgeMs;
+  return {
+    outcomes: settled.map(({ outcome }) => outcome),
+    logs: failed.flatMap((action) => failureLogs(action, tails.get(action.run.id))),
+    ended: failed
+      .filter((action) => action.endJob && oldEnough(action))
+      .map(({ rule, why, run, job }) => ({
+        kind: 'delete-job',
+        rule,
+        why,
+        run,
+        runId: run.id,
+        job,
+        propagation: 'Foreground',
+      })),
+  };
+}
+
+const deleteOutcomes: Readonly<Record<'deleted' | 'gone' | 'changed', OutcomeKind>> = {
+  deleted: 'applied',
+  gone: 'already',
+  changed: 'superseded',
+};
+
+function judgeDelete(action: DeleteJob, answer: DeleteAnswer): Outcome {
+  if (answer.kind !== 'refused') return outcomeOf(action, deleteOutcomes[answer.kind]);
+  const kind = answer.class === 'unknown' ? 'unknown' : 'refused';
+  return { ...outcomeOf(action, kind, answer.message), class: answer.class };
+}
+
+async function deleteJobs(deps: ApplyDeps, actions: readonly DeleteJob[]): Promise<readonly Outcome[]> {
+  const outcomes: Outcome[] = [];
+  for (let start = 0; start < actions.length && deps.budget.leftMs() > 0; start += deleteConcurrency) {
+    const batch = actions.slice(start, start + deleteConcurrency);
+    const signal = deps.budget.signal(requestMs);
+    const answers = await Promise.all(
+      batch.map(async (action) => deps.cluster.deleteJob(action.job, action.propagation, signal)),
+    );
+    outcomes.push(...batch.map((action, index) => judgeDelete(action, answers[index] ?? { kind: 'gone' })));
+  }
+  return outcomes;
+}
+
+/** Reads the runs again right before their Jobs are deleted; any difference, and nothing happens this round. */
+async function confirmDeletes(
+  deps: ApplyDeps,
+  actions: readonly DeleteJob[],
+): Promise<{ confirmed: readonly DeleteJob[]; dropped: readonly Outcome[] }> {
+  if (actions.length === 0) return { confirmed: [], dropped: [] };
+  const ids = [...new Set(actions.map((action) => action.runId))];
+  const { runs, unreadable } = await deps.prefect.readRuns(ids, deps.budget.signal(requestMs));
+  const fresh = new Map(runs.map((run) => [run.id, run]));
+  const holds = (action: DeleteJob): boolean => {
+    const run = fresh.get(action.runId);
+    if (action.run === null) return run === undefined && unreadable.length === 0;
+    return run !== undefined && sameTruth(action.run, run);
+  };
+  return {
+    confirmed: actions.filter(holds),
+    dropped: actions
+      .filter((action) => !holds(action))
+      .map((action) => outcomeOf(action, 'superseded', 'the run changed meanwhile')),
+  };
+}
+
+async function deleteConfirmed(deps: ApplyDeps, actions: readonly DeleteJob[]): Promise<readonly Outcome[]> {
+  try {
+    const { confirmed, dropped } = await confirmDeletes(deps, actions);
+    return [...dropped, ...(await deleteJobs(deps, confirmed))];
+  } catch (error) {
+    const why = error instanceof Error ? error.message : 'no readable answer';
+    return actions.map((action) => outcomeOf(action, 'unknown', why));
+  }
+}
+
+async function writeRest(deps: ApplyDeps, heartbeats: readonly FlowRunId[], logs: readonly RunLog[]): Promise<void> {
+  if (heartbeats.length + logs.length === 0) return;
+  await deps.prefect.write({ states: [], logs, heartbeats, signal: deps.budget.signal(requestMs) });
+}
+
+/** Carries a plan out: heartbeats and states first, then the deletions that depend on them, then the words. */
+export async function applyReconcile(
+  deps: ApplyDeps,
+  actions: readonly ReconcileAction[],
+): Promise<readonly Outcome[]> {
+  const waits = ofKind(actions, 'wait').map((action) => outcomeOf(action, 'waiting'));
+  const beats = ofKind(actions, 'heartbeat');
+  const written = await writeStates(deps, actions);
+  const deleted = await deleteConfirmed(deps, ofKind(actions, 'delete-job'));
+  const ended = await deleteJobs(deps, written.ended);
+  await writeRest(
+    deps,
+    beats.map(({ run }) => run.id),
+    written.logs,
+  );
+  return [...waits, ...beats.map((action) => outcomeOf(action, 'waiting')), ...written.outcomes, ...deleted, ...ended];
+}

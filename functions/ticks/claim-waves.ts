@@ -1,0 +1,296 @@
+import { judgeClaim } from '../core/claim.ts';
+import type { Reject, Submit } from '../core/dispatch-plan.ts';
+import type { FlowRun, FlowRunId } from '../core/flow-run.ts';
+import { sameTruth } from '../core/guarded-write.ts';
+import { claimsOf } from '../core/history.ts';
+import { failedState, restoredState, submittedState } from '../core/states.ts';
+import type { Outcome, OutcomeKind } from '../core/tick-report.ts';
+import type { CreateAnswer, Refusal } from '../kubernetes/gateway.ts';
+import type { PrefectClient, RunLog, StateWrite } from '../prefect/client.ts';
+import type { Budget } from './budget.ts';
+import { JobCreator, type CreateDeps, type NotSent } from './create-job.ts';
+import { writeGuarded, type Intent } from './guarded-write.ts';
+import { nextPace, startingPace, type Pace } from './pace.ts';
+import { apiServerRequestMs, claimLimitMs, createLimitMs, freshMs } from './ports.ts';
+
+type Item = Submit | Reject;
+
+export interface WaveSettings {
+  readonly stackId: string;
+  /** Logger name of our lines in the run log. */
+  readonly agentName: string;
+  /** A run refused by quota for longer than this fails with that refusal; 0: never. */
+  readonly pendingGraceMs: number;
+  /** When Lambda ends the invocation: a claim's lease counts from here. */
+  readonly endsAt: Date;
+}
+
+export interface WaveDeps extends CreateDeps {
+  readonly prefect: Pick<PrefectClient, 'readRuns' | 'write'>;
+  readonly budget: Budget;
+  readonly report: (outcome: Outcome) => void;
+}
+
+/** A read of runs and when it was asked for: its age decides whether a claim may rest on it. */
+interface TimedRead {
+  readonly at: Date;
+  readonly runs: ReadonlyMap<FlowRunId, FlowRun>;
+}
+
+/** What became of one verified item, before anything further is written. */
+interface Settlement {
+  readonly restores: StateWrite[];
+  readonly intents: Intent[];
+}
+
+/** Time a first wave is assumed to need: one claim write, one read, before any create. */
+const firstWaveMs = 5_000;
+
+/**
+ * Claims, verifies and creates in waves: the verifying read of one wave is the fresh read of the next (protocol rules
+ * 5 to 9). Nothing is claimed that cannot be created in the time left; the first refusal by quota, RBAC or login ends
+ * the claiming.
+ */
+export class ClaimWaves {
+  readonly #deps: WaveDeps;
+  readonly #settings: WaveSettings;
+  readonly #creator: JobCreator;
+  #read: TimedRead;
+  #pace: Pace = startingPace;
+  #lastWaveMs = firstWaveMs;
+  #unanswered = false;
+  #logs: RunLog[] = [];
+  #waves = 0;
+
+  constructor(deps: WaveDeps, settings: WaveSettings, read: TimedRead) {
+    this.#deps = deps;
+    this.#settings = settings;
+    this.#read = read;
+    this.#creator = new JobCreator(deps);
+  }
+
+  /** Number of waves sent. */
+  get waves(): number {
+    return this.#waves;
+  }
+
+  /** The refusal that ended the claiming, or null. */
+  get end(): Refusal | null {
+    return this.#creator.end;
+  }
+
+  /** True when no create of a whole wave was answered: the API server is away. */
+  get unanswered(): boolean {
+    return this.#unanswered;
+  }
+
+  /** Lines for the run logs that have not ridden along with a claim batch yet. */
+  takeLogs(): readonly RunLog[] {
+    const logs = this.#logs;
+    this.#logs = [];
+    return logs;
+  }
+
+  async run(items: readonly Item[]): Promise<void> {
+    let rest = items;
+    while (rest[0] !== undefined && this.#mayClaim()) {
+      await this.#deps.budget.wait(rest[0].startAt);
+      const now = this.#deps.now();
+      const due = rest.slice(0, this.#pace.size).filter((item) => item.startAt <= now);
+      if (due.length === 0) break;
+      rest = rest.slice(due.length);
+      await this.#wave(due, rest);
+    }
+    for (const item of rest) this.#say(item, 'held', this.#whyNoMore());
+  }
+
+  #mayClaim(): boolean {
+    if (this.#creator.end !== null || this.#unanswered) return false;
+    return this.#deps.budget.leftMs() > createLimitMs + this.#lastWaveMs;
+  }
+
+  #whyNoMore(): string {
+    if (this.#creator.end !== null) return `the claiming ended: ${this.#creator.end.message}`;
+    return this.#unanswered ? 'the API server did not answer' : 'no time left in this invocation';
+  }
+
+  async #wave(due: readonly Item[], rest: readonly Item[]): Promise<void> {
+    const begun = this.#deps.now().getTime();
+    this.#waves += 1;
+    try {
+      const ready = await this.#freshen(due);
+      await this.#claim(ready.filter((item) => item.mode === 'claim'));
+      await this.#readAgain([...ready, ...rest.slice(0, this.#pace.size)]);
+      await this.#settle(ready);
+    } catch (error) {
+      // A read that fails creates nothing: the claims heal by protocol rule 10.
+      const why = error instanceof Error ? error.message : 'no readable answer';
+      for (const item of due) this.#say(item, 'unknown', why);
+    }
+    this.#lastWaveMs = Math.max(1_000, this.#deps.now().getTime() - begun);
+  }
+
+  async #readAgain(items: readonly Item[]): Promise<void> {
+    const at = this.#deps.now();
+    const ids = items.map((item) => item.run.id);
+    const { runs } = await this.#deps.prefect.readRuns(ids, this.#deps.budget.signal(claimLimitMs));
+    this.#read = { at, runs: new Map(runs.map((run) => [run.id, run])) };
+  }
+
+  /** The items that are still what the plan saw, on a read at most 2 s old. */
+  async #freshen(due: readonly Item[]): Promise<readonly Item[]> {
+    const age = this.#deps.now().getTime() - this.#read.at.getTime();
+    if (age > freshMs || due.some(({ run }) => !this.#read.runs.has(run.id))) await this.#readAgain(due);
+    return due.filter((item) => {
+      const fresh = this.#read.runs.get(item.run.id);
+      const same = fresh !== undefined && sameTruth(item.run, fresh);
+      if (!same) this.#say(item, 'superseded', 'the run changed before it was claimed');
+      return same;
+    });
+  }
+
+  async #claim(items: readonly Item[]): Promise<void> {
+    if (items.length === 0) return;
+    const { stackId, endsAt } = this.#settings;
+    const until = new Date(endsAt.getTime() + apiServerRequestMs);
+    const states = items.map(({ run, key, claimId }) => ({
+      runId: run.id,
+      version: run.version,
+      state: submittedState(run, { stack: stackId, claim: claimId, key, until }),
+    }));
+    const begun = this.#deps.now().getTime();
+    const logs = this.takeLogs();
+    const answers = await this.#deps.prefect.write({
+      states,
+      logs,
+      heartbeats: [],
+      signal: this.#deps.budget.signal(claimLimitMs),
+    });
+    this.#pace = nextPace(this.#pace, {
+      milliseconds: this.#deps.now().getTime() - begun,
+      readable: answers.states.some((answer) => answer.kind !== 'unknown'),
+    });
+  }
+
+  /** Whatever the claim's answer was, the history decides (protocol rule 7). */
+  async #settle(items: readonly Item[]): Promise<void> {
+    const settlement: Settlement = { restores: [], intents: [] };
+    const verified = items.filter((item) => this.#isVerified(item, settlement));
+    for (const item of verified) {
+      if (item.kind === 'reject') settlement.intents.push(this.#failure(item, item.message));
+    }
+    const submits = verified.filter((item) => item.kind === 'submit');
+    const answers = await Promise.all(
+      submits.map(async (submit) => ({ submit, answer: await this.#creator.create(submit) })),
+    );
+    for (const { submit, answer } of answers) this.#note(submit, answer, settlement);
+    this.#unanswered =
+      answers.length > 0 && answers.every(({ answer }) => answer.kind === 'refused' && answer.class === 'unknown');
+    await this.#writeSettlement(settlement);
+  }
+
+  #isVerified(item: Item, settlement: Settlement): boolean {
+    const fresh = this.#read.runs.get(item.run.id);
+    if (fresh === undefined) return this.#stop(item, 'unknown', 'the run could not be read after the claim');
+    if (item.mode === 'retry') {
+      const due = fresh.state === 'Running' && fresh.dueTaskRuns > 0;
+      return due || this.#stop(item, 'superseded', `the run is ${fresh.state}, no task retry is due`);
+    }
+    const verdict = judgeClaim(fresh, item.claimId, this.#settings.stackId);
+    if (verdict.kind === 'held') return true;
+    if (verdict.kind === 'lost') return this.#stop(item, 'lost', 'another claim or state stands');
+    const state = restoredState(verdict.by, this.#settings.stackId);
+    settlement.restores.push({ runId: fresh.id, version: fresh.version, state });
+    return this.#stop(item, 'restored', `${verdict.by.state} had come in between`);
+  }
+
+  #stop(item: Item, kind: OutcomeKind, why: string): false {
+    this.#say(item, kind, why);
+    return false;
+  }
+
+  #note(submit: Submit, answer: CreateAnswer | NotSent, settlement: Settlement): void {
+    switch (answer.kind) {
+      case 'created':
+        this.#say(submit, 'created', submit.rule);
+        this.#logCreated(submit, [...submit.warnings, ...answer.warnings]);
+        return;
+      case 'already-exists':
+        this.#say(submit, 'already-exists', 'a Job of ours with this name is there');
+        return;
+      case 'not-sent':
+        this.#say(submit, 'held', answer.why);
+        return;
+      case 'refused':
+        this.#sayRefused(submit, answer);
+        if (this.#isFinal(submit, answer)) settlement.intents.push(this.#failure(submit, answer.message));
+    }
+  }
+
+  /** Admission and validation fail a run at once, quota when it has lasted; nothing else does (protocol rules 9, 10). */
+  #isFinal(submit: Submit, refusal: Refusal): boolean {
+    if (refusal.class === 'invalid') return true;
+    const { pendingGraceMs, stackId } = this.#settings;
+    if (refusal.class !== 'quota' || pendingGraceMs === 0 || submit.mode === 'retry') return false;
+    const first = claimsOf(submit.run.history, stackId).find((claim) => claim.key === submit.key);
+    return first !== undefined && this.#deps.now().getTime() - first.at.getTime() > pendingGraceMs;
+  }
+
+  #failure(item: Item, message: string): Intent {
+    const { stackId } = this.#settings;
+    return {
+      basis: this.#read.runs.get(item.run.id) ?? item.run,
+      state: failedState(message, stackId, item.key),
+      rule: item.rule,
+      action: 'fail-run',
+      job: jobNameIn(item),
+      why: message,
+    };
+  }
+
+  #logCreated(submit: Submit, warnings: readonly string[]): void {
+    const common = { runId: submit.run.id, name: this.#settings.agentName };
+    const job = jobNameIn(submit);
+    this.#logs.push({ ...common, level: 'INFO', message: `Submitted for execution: Job ${job}` });
+    for (const message of warnings) this.#logs.push({ ...common, level: 'WARNING', message });
+  }
+
+  async #writeSettlement({ restores, intents }: Settlement): Promise<void> {
+    const { prefect, budget } = this.#deps;
+    if (restores.length > 0) {
+      await prefect.write({ states: restores, logs: [], heartbeats: [], signal: budget.signal(claimLimitMs) });
+    }
+    const settled = await writeGuarded({ prefect, budget, stackId: this.#settings.stackId }, intents);
+    for (const { intent, outcome } of settled) {
+      this.#deps.report(outcome);
+      if (outcome.kind === 'applied') {
+        this.#logs.push({
+          runId: intent.basis.id,
+          level: 'ERROR',
+          name: this.#settings.agentName,
+          message: intent.why,
+        });
+      }
+    }
+  }
+
+  #say(item: Item, kind: OutcomeKind, why: string): void {
+    this.#deps.report(outcomeOf(item, kind, why));
+  }
+
+  #sayRefused(item: Item, refusal: Refusal): void {
+    const kind = refusal.class === 'unknown' ? 'unknown' : 'refused';
+    this.#deps.report({ ...outcomeOf(item, kind, refusal.message), class: refusal.class });
+  }
+}
+
+const jobNameIn = (item: Item): string | null => (item.kind === 'submit' ? (item.job.metadata?.name ?? null) : null);
+
+const outcomeOf = (item: Item, kind: OutcomeKind, why: string): Outcome => ({
+  kind,
+  rule: item.rule,
+  action: item.kind === 'submit' ? 'create-job' : 'fail-run',
+  runId: item.run.id,
+  job: jobNameIn(item),
+  why,
+});

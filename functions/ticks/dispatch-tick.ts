@@ -1,0 +1,232 @@
+import { BoundaryError } from '../errors.ts';
+import {
+  planDispatch,
+  type DispatchDecision,
+  type DispatchPolicy,
+  type DueKind,
+  type DueRun,
+  type JobDraft,
+} from '../core/dispatch-plan.ts';
+import type { FlowRun } from '../core/flow-run.ts';
+import { anyRunSelector } from '../core/job-identity.ts';
+import { summarise, type Outcome, type TickReport } from '../core/tick-report.ts';
+import type { DueRuns } from '../prefect/client.ts';
+import { Budget } from './budget.ts';
+import { ClaimWaves } from './claim-waves.ts';
+import { Limiter } from './limiter.ts';
+import { claimLimitMs, createLimitMs, type Invocation, type TickDeps } from './ports.ts';
+
+type Deps = TickDeps<'listDueRuns' | 'readRuns' | 'write', 'listJobs' | 'createJob'> & {
+  /** Resolves what the Jobs of these runs need from outside, once; what it returns is pure. */
+  readonly drafter: (
+    runs: readonly FlowRun[],
+    signal: AbortSignal,
+  ) => Promise<(run: FlowRun, identity: { readonly key: string; readonly claimId: string }) => JobDraft>;
+};
+
+export interface DispatchSettings {
+  readonly policy: DispatchPolicy;
+  readonly agentName: string;
+  readonly createConcurrency: number;
+  readonly pendingGraceMs: number;
+  /** Q of the protocol: time limit of dispatch + 60 s + 10 s. */
+  readonly quietAgeMs: number;
+}
+
+/** Runs due this far ahead are pulled and waited for, as the peer does (prefect 1.4.1, agent/agent.py). */
+const prefetchMs = 10_000;
+
+/** The flow process takes a due task itself if it still lives; an agent waits this long (prefect 1.4.1, agent/agent.py). */
+const retryBufferMs = 3_000;
+
+const pollLimitMs = 15_000;
+const listLimitMs = 30_000;
+
+const dueRuns = (due: DueRuns): readonly DueRun[] =>
+  (['scheduled', 'retry', 'claim'] as const).flatMap((kind: DueKind) =>
+    readOf(due, kind).runs.map((run) => ({ kind, run })),
+  );
+
+function readOf(due: DueRuns, kind: DueKind) {
+  return { scheduled: due.scheduled, retry: due.retries, claim: due.claims }[kind];
+}
+
+/** One dispatch tick at work: what it has been handed, and what it has to report so far. */
+class DispatchTick {
+  readonly #deps: Deps;
+  readonly #settings: DispatchSettings;
+  readonly #invocation: Invocation;
+  readonly #budget: Budget;
+  readonly #outcomes: Outcome[] = [];
+  readonly #facts: Record<string, number> = {};
+
+  constructor(deps: Deps, settings: DispatchSettings, invocation: Invocation) {
+    this.#deps = deps;
+    this.#settings = settings;
+    this.#invocation = invocation;
+    this.#budget = new Budget(deps.clock, invocation);
+  }
+
+  async run(): Promise<TickReport> {
+    const begun = this.#deps.clock.now();
+    this.#deps.events.tickStarted('dispatch');
+    const problem = await this.#work(begun);
+    const traffic = this.#deps.prefect.traffic();
+    Object.assign(this.#facts, {
+      prefect_requests: traffic.requests,
+      prefect_ms: traffic.milliseconds,
+      duration_ms: this.#deps.clock.now().getTime() - begun.getTime(),
+      remaining_ms: this.#budget.leftMs(),
+    });
+    const report = summarise('dispatch', this.#outcomes, { facts: this.#facts, problem });
+    this.#deps.events.tickFinished(report);
+    return report;
+  }
+
+  async #work(begun: Date): Promise<TickReport['problem']> {
+    try {
+      const due = await this.#poll(begun);
+      return due.length === 0 ? null : await this.#dispatch(due, begun);
+    } catch (error) {
+      if (error instanceof BoundaryError) return { code: error.code, message: error.message };
+      throw error;
+    }
+  }
+
+  async #poll(now: Date): Promise<readonly DueRun[]> {
+    const ago = (ms: number): Date => new Date(now.getTime() - ms);
+    const due = await this.#deps.prefect.listDueRuns({
+      dueBefore: new Date(now.getTime() + prefetchMs),
+      retryBefore: ago(retryBufferMs),
+      quietBefore: ago(this.#settings.quietAgeMs),
+      signal: this.#budget.signal(pollLimitMs),
+    });
+    for (const kind of ['scheduled', 'retry', 'claim'] as const) this.#noteUnreadable(due, kind);
+    const runs = dueRuns(due);
+    Object.assign(this.#facts, {
+      due: runs.length,
+      more_due: Number(due.more),
+      oldest_due_age_ms: oldestAge(due, now),
+    });
+    return runs;
+  }
+
+  #noteUnreadable(due: DueRuns, kind: DueKind): void {
+    for (const { id, problem } of readOf(due, kind).unreadable) {
+      this.#report({ kind: 'unknown', rule: 'run-unreadable', action: 'read-run', runId: id, job: null, why: problem });
+    }
+  }
+
+  async #dispatch(due: readonly DueRun[], readAt: Date): Promise<TickReport['problem']> {
+    const cluster = await this.#deps.cluster();
+    try {
+      const jobs = await cluster.listJobs(anyRunSelector, this.#budget.signal(listLimitMs));
+      this.#facts['unreadable_jobs'] = cluster.unreadable();
+      const decisions = planDispatch({
+        due,
+        jobs,
+        policy: this.#settings.policy,
+        now: this.#deps.clock.now(),
+        horizon: new Date(this.#budget.deadline.getTime() - createLimitMs),
+        newClaimId: this.#deps.newId,
+        draft: await this.#deps.drafter(
+          due.map(({ run }) => run),
+          this.#budget.signal(claimLimitMs),
+        ),
+      });
+      this.#noteHolds(decisions);
+      return await this.#claimAndCreate(decisions, { cluster, due, readAt });
+    } finally {
+      const { requests, connections, milliseconds } = cluster.traffic();
+      Object.assign(this.#facts, {
+        cluster_requests: requests,
+        cluster_connections: connections,
+        cluster_ms: milliseconds,
+      });
+      cluster.close();
+    }
+  }
+
+  async #claimAndCreate(
+    decisions: readonly DispatchDecision[],
+    context: { cluster: Awaited<ReturnType<Deps['cluster']>>; due: readonly DueRun[]; readAt: Date },
+  ): Promise<TickReport['problem']> {
+    const { clock, prefect } = this.#deps;
+    const now = (): Date => clock.now();
+    const limiter = new Limiter(clock, this.#settings.createConcurrency);
+    const report = (outcome: Outcome): void => this.#report(outcome);
+    const { stackId } = this.#settings.policy;
+    const { agentName, pendingGraceMs } = this.#settings;
+    const waves = new ClaimWaves(
+      { prefect, cluster: context.cluster, limiter, budget: this.#budget, now, report },
+      { stackId, agentName, pendingGraceMs, endsAt: this.#invocation.endsAt },
+      { at: context.readAt, runs: new Map(context.due.map(({ run }) => [run.id, run])) },
+    );
+    await waves.run(decisions.filter((decision) => decision.kind !== 'hold'));
+    this.#facts['waves'] = waves.waves;
+    await this.#sayLast(waves, decisions);
+    return problemOf(waves);
+  }
+
+  /** Log lines that no claim batch took along, and the heartbeats of claims that back off: one request, if any. */
+  async #sayLast(waves: ClaimWaves, decisions: readonly DispatchDecision[]): Promise<void> {
+    const logs = waves.takeLogs();
+    const heartbeats = decisions
+      .filter((decision) => decision.kind === 'hold' && decision.heartbeat)
+      .map(({ run }) => run.id);
+    if (logs.length + heartbeats.length === 0) return;
+    const answers = await this.#deps.prefect.write({
+      states: [],
+      logs,
+      heartbeats,
+      signal: this.#budget.signal(claimLimitMs),
+    });
+    Object.assign(this.#facts, { lost_logs: answers.lostLogs, lost_heartbeats: answers.lostHeartbeats });
+  }
+
+  #noteHolds(decisions: readonly DispatchDecision[]): void {
+    for (const decision of decisions) {
+      this.#deps.events.decided(decision);
+      if (decision.kind !== 'hold') continue;
+      const { rule, run, why } = decision;
+      this.#outcomes.push({ kind: 'held', rule, action: 'create-job', runId: run.id, job: null, why });
+    }
+  }
+
+  #report(outcome: Outcome): void {
+    this.#outcomes.push(outcome);
+    if (outcome.kind === 'refused' || outcome.kind === 'unknown') this.#deps.events.failed(outcome);
+    else this.#deps.events.applied(outcome);
+  }
+}
+
+function oldestAge(due: DueRuns, now: Date): number {
+  const starts = due.scheduled.runs.flatMap((run) =>
+    run.scheduledStartTime === null ? [] : [run.scheduledStartTime.getTime()],
+  );
+  return starts.length === 0 ? 0 : Math.max(0, now.getTime() - Math.min(...starts));
+}
+
+/** RBAC, login and an API server that is away are problems of the tick, not only of its runs. */
+function problemOf(waves: ClaimWaves): TickReport['problem'] {
+  if (waves.unanswered)
+    return { code: 'CLUSTER_UNREACHABLE', message: 'The API server did not answer any create of a whole wave.' };
+  const { end } = waves;
+  if (end === null || end.class === 'quota') return null;
+  return {
+    code: 'CLUSTER_FORBIDDEN',
+    message: `The API server refused to create a Job (${end.status}): ${end.message}`,
+  };
+}
+
+/**
+ * One tick of dispatch: poll, plan, claim in waves, create, report. Never throws for what Prefect or the cluster answer:
+ * the report's `problem` says when the tick itself could not work.
+ */
+export async function runDispatchTick(
+  deps: Deps,
+  settings: DispatchSettings,
+  invocation: Invocation,
+): Promise<TickReport> {
+  return new DispatchTick(deps, settings, invocation).run();
+}

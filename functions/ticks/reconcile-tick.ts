@@ -1,0 +1,181 @@
+import { BoundaryError } from '../errors.ts';
+import type { JobSnapshot } from '../core/cluster.ts';
+import type { FlowRun, FlowRunId } from '../core/flow-run.ts';
+import { claimTokenOf } from '../core/history.ts';
+import { anyRunSelector, stackSelector } from '../core/job-identity.ts';
+import type { ReconcileAction } from '../core/reconcile-case.ts';
+import { duplicates, planReconcile } from '../core/reconcile-plan.ts';
+import { summarise, type Outcome, type TickReport } from '../core/tick-report.ts';
+import { Budget } from './budget.ts';
+import { applyReconcile } from './apply-reconcile.ts';
+import type { Invocation, ReconcileCluster, ReconcileDeps, ReconcileSettings } from './ports.ts';
+
+interface RunsKnown {
+  readonly runs: ReadonlyMap<FlowRunId, FlowRun>;
+  readonly gone: ReadonlySet<FlowRunId>;
+}
+
+const requestMs = 15_000;
+const listMs = 30_000;
+
+/** One reconcile tick at work: level-triggered, it remembers nothing between invocations. */
+class ReconcileTick {
+  readonly #deps: ReconcileDeps;
+  readonly #settings: ReconcileSettings;
+  readonly #budget: Budget;
+  readonly #outcomes: Outcome[] = [];
+  readonly #facts: Record<string, number> = {};
+
+  constructor(deps: ReconcileDeps, settings: ReconcileSettings, invocation: Invocation) {
+    this.#deps = deps;
+    this.#settings = settings;
+    this.#budget = new Budget(deps.clock, invocation);
+  }
+
+  async run(): Promise<TickReport> {
+    const begun = this.#deps.clock.now();
+    this.#deps.events.tickStarted('reconcile');
+    const problem = await this.#work();
+    const traffic = this.#deps.prefect.traffic();
+    Object.assign(this.#facts, {
+      prefect_requests: traffic.requests,
+      prefect_ms: traffic.milliseconds,
+      duration_ms: this.#deps.clock.now().getTime() - begun.getTime(),
+      remaining_ms: this.#budget.leftMs(),
+    });
+    const report = summarise('reconcile', this.#outcomes, { facts: this.#facts, problem });
+    this.#deps.events.tickFinished(report);
+    return report;
+  }
+
+  async #work(): Promise<TickReport['problem']> {
+    try {
+      const unfinished = await this.#readUnfinished();
+      await this.#reconcile(unfinished);
+      return null;
+    } catch (error) {
+      if (error instanceof BoundaryError) return { code: error.code, message: error.message };
+      throw error;
+    }
+  }
+
+  /** Protocol rule 11: runs first, then Jobs. */
+  async #readUnfinished(): Promise<readonly FlowRun[]> {
+    const { runs, unreadable } = await this.#deps.prefect.listUnfinishedRuns(this.#budget.signal(requestMs));
+    for (const { id, problem } of unreadable) this.#reportUnreadable(id, problem);
+    this.#facts['unfinished_runs'] = runs.length;
+    this.#facts['oldest_submitted_age_ms'] = oldestSubmittedAge(runs, this.#deps.clock.now());
+    return runs;
+  }
+
+  async #reconcile(unfinished: readonly FlowRun[]): Promise<void> {
+    const cluster = await this.#deps.cluster();
+    try {
+      const actions = await this.#plan(cluster, unfinished);
+      const { budget, deps, settings } = { budget: this.#budget, deps: this.#deps, settings: this.#settings };
+      const apply = { prefect: deps.prefect, cluster, budget, settings, now: () => deps.clock.now() };
+      for (const outcome of await applyReconcile(apply, actions)) this.#report(outcome);
+    } finally {
+      const { requests, connections, milliseconds } = cluster.traffic();
+      Object.assign(this.#facts, {
+        cluster_requests: requests,
+        cluster_connections: connections,
+        cluster_ms: milliseconds,
+      });
+      cluster.close();
+    }
+  }
+
+  async #plan(cluster: ReconcileCluster, unfinished: readonly FlowRun[]): Promise<readonly ReconcileAction[]> {
+    const { policy } = this.#settings;
+    const jobs = await cluster.listJobs(anyRunSelector, this.#budget.signal(listMs));
+    const ours = jobs.filter((job) => job.stackId === policy.stackId);
+    const { runs, gone } = await this.#readRunsOfJobs(unfinished, ours);
+    const open = ours.filter((job) => job.phase !== 'complete');
+    const pods =
+      open.length === 0 ? [] : await cluster.listPods(stackSelector(policy.stackId), this.#budget.signal(listMs));
+    const events = await this.#readWarnings(
+      cluster,
+      open.some((job) => !pods.some((pod) => pod.jobUid === job.uid && pod.phase === 'Running')),
+    );
+    const twins = duplicates(jobs);
+    for (const group of twins) this.#reportDuplicates(group);
+    Object.assign(this.#facts, {
+      jobs: jobs.length,
+      foreign_jobs: jobs.length - ours.length,
+      pods: pods.length,
+      duplicates: twins.length,
+      unreadable_objects: cluster.unreadable(),
+    });
+    return planReconcile({ runs, gone, jobs, pods, events, policy, now: this.#deps.clock.now() });
+  }
+
+  /** Runs of Jobs that were not among the unfinished ones; nothing is concluded there from a Job's absence. */
+  async #readRunsOfJobs(unfinished: readonly FlowRun[], jobs: readonly JobSnapshot[]): Promise<RunsKnown> {
+    const runs = new Map(unfinished.map((run) => [run.id, run]));
+    const asked = [...new Set(jobs.flatMap((job) => (job.runId === null || runs.has(job.runId) ? [] : [job.runId])))];
+    if (asked.length === 0) return { runs, gone: new Set() };
+    const read = await this.#deps.prefect.readRuns(asked, this.#budget.signal(requestMs));
+    for (const run of read.runs) runs.set(run.id, run);
+    for (const { id, problem } of read.unreadable) this.#reportUnreadable(id, problem);
+    // An unreadable run without an id could be any of them: then none is taken for gone.
+    const nameless = read.unreadable.some(({ id }) => id === null);
+    const known = new Set<string>([...runs.keys(), ...read.unreadable.flatMap(({ id }) => (id === null ? [] : [id]))]);
+    return { runs, gone: new Set(nameless ? [] : asked.filter((id) => !known.has(id))) };
+  }
+
+  /** Events are words for a diagnosis, never evidence: a list that fails stops nothing. */
+  async #readWarnings(cluster: ReconcileCluster, wanted: boolean) {
+    if (!wanted) return [];
+    try {
+      return await cluster.listWarnings(this.#budget.signal(requestMs));
+    } catch (error) {
+      const why = error instanceof Error ? error.message : 'no readable answer';
+      this.#report({ kind: 'unknown', rule: 'events-unreadable', action: 'list-events', runId: null, job: null, why });
+      return [];
+    }
+  }
+
+  #reportUnreadable(id: string | null, why: string): void {
+    this.#report({ kind: 'unknown', rule: 'run-unreadable', action: 'read-run', runId: id, job: null, why });
+  }
+
+  #reportDuplicates(group: readonly JobSnapshot[]): void {
+    const why = `active at the same time: ${group.map((job) => job.name).join(', ')}`;
+    const runId = group[0]?.runId ?? null;
+    this.#report({
+      kind: 'refused',
+      rule: 'more-than-one-active-job',
+      action: 'alarm',
+      runId,
+      job: group[0]?.name ?? null,
+      why,
+      class: 'duplicate',
+    });
+  }
+
+  #report(outcome: Outcome): void {
+    this.#outcomes.push(outcome);
+    if (outcome.kind === 'refused' || outcome.kind === 'unknown') this.#deps.events.failed(outcome);
+    else this.#deps.events.applied(outcome);
+  }
+}
+
+function oldestSubmittedAge(runs: readonly FlowRun[], now: Date): number {
+  const claimed = runs
+    .filter((run) => run.state === 'Submitted' && claimTokenOf(run.serializedState) !== null)
+    .map((run) => (run.history.at(-1)?.createdMicros ?? now.getTime() * 1000) / 1000);
+  return claimed.length === 0 ? 0 : Math.max(0, now.getTime() - Math.min(...claimed));
+}
+
+/**
+ * One tick of reconcile: read runs, Jobs, pods and events, plan, re-read, write only differences, report. Never throws
+ * for what Prefect or the cluster answer: the report's `problem` says when the tick itself could not work.
+ */
+export async function runReconcileTick(
+  deps: ReconcileDeps,
+  settings: ReconcileSettings,
+  invocation: Invocation,
+): Promise<TickReport> {
+  return new ReconcileTick(deps, settings, invocation).run();
+}
