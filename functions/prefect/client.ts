@@ -1,5 +1,12 @@
+import type { Clock } from '../clock.ts';
 import type { FlowRun, FlowRunId } from '../core/flow-run.ts';
 import type { Json, JsonObject } from '../core/json.ts';
+import type { Secret } from '../secret.ts';
+import type { Source } from '../source.ts';
+import { Endpoint } from './call.ts';
+import { Membership } from './membership.ts';
+import { RunReader } from './reads.ts';
+import { sendWrites } from './send-writes.ts';
 
 /** A run that came back unreadable: named if it can be, with the path of what is wrong. Never evidence for anything. */
 export interface UnreadableRun {
@@ -99,4 +106,55 @@ export interface PrefectClient {
   traffic(): PrefectTraffic;
   /** Tenant in use, once known. */
   tenantId(): string | null;
+}
+
+/** What one container of the functions knows of the API; kept between warm invocations by whoever owns it. */
+export interface PrefectMemory {
+  tenantId: string | null;
+  agentId: string | null;
+}
+
+export interface PrefectOptions {
+  /** The GraphQL endpoint as it is, path included. */
+  readonly url: string;
+  readonly backend: 'server' | 'cloud';
+  /** Null: the API wants no credential. Fetched again once after it was rejected. */
+  readonly token: Source<Secret | null>;
+  /** Null: asked of the API once, and kept in `memory`. */
+  readonly tenantId: string | null;
+  readonly memory: PrefectMemory;
+  readonly agentName: string;
+  readonly labels: readonly string[];
+  readonly stackId: string;
+  readonly clock: Clock;
+  /** The transport: `connectHttp` for sockets, anything of that shape in a simulation. */
+  readonly fetch: typeof fetch;
+}
+
+/** The client version we speak for: it is part of what identifies an agent (prefect 1.4.1, client/client.py). */
+const coreVersion = '1.4.1';
+
+/** Opens nothing: the first request does. */
+export function connectPrefect(options: PrefectOptions): PrefectClient {
+  const { memory } = options;
+  const tenantId = (): string | null => options.tenantId ?? memory.tenantId;
+  const headers = (hasToken: boolean): Record<string, string> => {
+    const tenant = tenantId();
+    return {
+      'x-prefect-core-version': coreVersion,
+      ...(hasToken && tenant !== null ? { 'x-prefect-tenant-id': tenant } : {}),
+      ...(memory.agentId === null ? {} : { 'x-prefect-agent-id': memory.agentId }),
+    };
+  };
+  const endpoint = new Endpoint({ ...options, headers });
+  const membership = new Membership(options, endpoint);
+  const reader = new RunReader(options, endpoint, membership);
+  return {
+    listDueRuns: (query) => reader.listDueRuns(query),
+    readRuns: (ids, signal) => reader.readRuns(ids, signal),
+    listUnfinishedRuns: (signal) => reader.listUnfinishedRuns(signal),
+    write: (batch) => sendWrites(batch, endpoint),
+    traffic: () => endpoint.traffic(),
+    tenantId,
+  };
 }

@@ -1,0 +1,167 @@
+import { ClientError, GraphQLClient } from 'graphql-request';
+
+import type { Clock } from '../clock.ts';
+import { isJsonObject, type JsonObject } from '../core/json.ts';
+import type { Secret } from '../secret.ts';
+import type { Source } from '../source.ts';
+import type { Document } from './documents.ts';
+import {
+  isUnauthenticated,
+  refusalOf,
+  tokenMissing,
+  tokenRejected,
+  translateFailure,
+  unreadableAnswer,
+  type GraphqlProblem,
+} from './failures.ts';
+import { StaleConnectionError } from './http.ts';
+
+/** Longest time for one HTTP request (prefect 1.4.1, config.toml `request_timeout`; protocol rule 6). */
+const requestLimitMs = 15_000;
+
+export interface Operation {
+  readonly document: Document<unknown>;
+  readonly variables: JsonObject;
+}
+
+/** What one operation of a batch answered; `data` may be there beside `problems`. */
+export interface OperationAnswer {
+  readonly data: unknown;
+  readonly problems: readonly GraphqlProblem[];
+}
+
+export interface EndpointOptions {
+  readonly url: string;
+  readonly fetch: typeof fetch;
+  readonly token: Source<Secret | null>;
+  readonly clock: Clock;
+  /** Headers of the next request, apart from the credential; `hasToken` says whether one goes with it. */
+  readonly headers: (hasToken: boolean) => Record<string, string>;
+}
+
+export interface Batch {
+  readonly operations: readonly Operation[];
+  readonly signal: AbortSignal;
+  /** True when sending it twice does no harm: then a dead kept connection is forgiven once. */
+  readonly repeatable: boolean;
+}
+
+/** The credential was not accepted: worth one more try with a fresh one. */
+class UnauthenticatedError extends Error {
+  override readonly name = 'UnauthenticatedError';
+}
+
+const textOf = (value: unknown): string => (typeof value === 'string' ? value : '');
+
+function problemOf(raw: unknown): GraphqlProblem {
+  const error = isJsonObject(raw) ? raw : {};
+  const extensions = isJsonObject(error['extensions']) ? error['extensions'] : {};
+  return { message: textOf(error['message']), code: textOf(extensions['code']) };
+}
+
+function problemsOf(errors: unknown): readonly GraphqlProblem[] {
+  if (errors === undefined || errors === null) return [];
+  return (Array.isArray(errors) ? errors : [errors]).map(problemOf);
+}
+
+/** An array as long as the batch; anything else is a lost answer, not a partial one. */
+function answersOf(raw: unknown, { operations }: Batch): readonly OperationAnswer[] | null {
+  if (!Array.isArray(raw) || raw.length !== operations.length) return null;
+  return raw.map((item: unknown) => {
+    const answer = isJsonObject(item) ? item : {};
+    return { data: answer['data'] ?? null, problems: problemsOf(answer['errors']) };
+  });
+}
+
+/** A GraphQL endpoint that takes arrays of operations: transport, credential and failure in one place. */
+export class Endpoint {
+  readonly #options: EndpointOptions;
+  #requests = 0;
+  #milliseconds = 0;
+
+  constructor(options: EndpointOptions) {
+    this.#options = options;
+  }
+
+  traffic(): { readonly requests: number; readonly milliseconds: number } {
+    return { requests: this.#requests, milliseconds: this.#milliseconds };
+  }
+
+  /**
+   * Sends one batch in one HTTP request and gives one answer per operation, in order.
+   *
+   * @throws BoundaryError when there is no such answer as a whole
+   */
+  async call(batch: Batch): Promise<readonly OperationAnswer[]> {
+    const { token, url } = this.#options;
+    try {
+      const first = await token.current();
+      return await this.#post(batch, first).catch((error: unknown) => {
+        if (error instanceof UnauthenticatedError) return this.#postAgain(batch, first);
+        throw error;
+      });
+    } catch (error) {
+      throw translateFailure(error, url);
+    }
+  }
+
+  async #postAgain(batch: Batch, rejected: Secret | null): Promise<readonly OperationAnswer[]> {
+    const { token, url } = this.#options;
+    if (rejected === null) throw tokenMissing(url);
+    const fresh = await token.refresh();
+    if (fresh === null || fresh.equals(rejected)) throw tokenRejected(url);
+    return this.#post(batch, fresh).catch((error: unknown) => {
+      throw error instanceof UnauthenticatedError ? tokenRejected(url) : error;
+    });
+  }
+
+  async #post(batch: Batch, token: Secret | null): Promise<readonly OperationAnswer[]> {
+    const client = new GraphQLClient(this.#options.url, {
+      fetch: (input, init) => this.#fetch(input, init ?? {}, batch.repeatable),
+      headers: this.#headers(token),
+      excludeOperationName: true,
+      errorPolicy: 'all',
+    });
+    const documents = batch.operations.map(({ document, variables }) => ({ document: document.text, variables }));
+    const signal = AbortSignal.any([batch.signal, this.#options.clock.limit(requestLimitMs)]);
+    const raw: unknown = await client.batchRequests({ documents, signal }).catch((error: unknown) => {
+      const problems = error instanceof ClientError ? problemsOf(error.response.errors) : [];
+      // The batch as a whole was rejected with GraphQL errors: that is the answer of each of its operations.
+      if (problems.length > 0) return batch.operations.map(() => ({ data: null, errors: problems.map(asError) }));
+      throw error;
+    });
+    const answers = answersOf(raw, batch);
+    if (answers === null) throw unreadableAnswer(this.#options.url);
+    if (answers.some(({ problems }) => problems.some(isUnauthenticated))) throw new UnauthenticatedError();
+    return answers;
+  }
+
+  #headers(token: Secret | null): Record<string, string> {
+    const own = this.#options.headers(token !== null);
+    return token === null ? own : { ...own, authorization: `Bearer ${token.reveal()}` };
+  }
+
+  async #fetch(input: Parameters<typeof fetch>[0], init: RequestInit, repeatable: boolean): Promise<Response> {
+    const response = await this.#timed(input, init).catch((error: unknown) => {
+      if (repeatable && error instanceof StaleConnectionError) return this.#timed(input, init);
+      throw error;
+    });
+    if (response.status === 401) throw new UnauthenticatedError();
+    const refusal = refusalOf(response, this.#options.url);
+    if (refusal !== null) throw refusal;
+    return response;
+  }
+
+  async #timed(input: Parameters<typeof fetch>[0], init: RequestInit): Promise<Response> {
+    const { clock, fetch: send } = this.#options;
+    const start = clock.now().getTime();
+    this.#requests += 1;
+    try {
+      return await send(input, init);
+    } finally {
+      this.#milliseconds += clock.now().getTime() - start;
+    }
+  }
+}
+
+const asError = ({ message, code }: GraphqlProblem) => ({ message, extensions: { code } });

@@ -1,0 +1,77 @@
+import * as z from 'zod/mini';
+
+/** One GraphQL document with what its `data` must look like. */
+export interface Document<T> {
+  readonly text: string;
+  readonly data: z.ZodMiniType<T>;
+}
+
+const document = <T>(text: string, data: z.ZodMiniType<T>): Document<T> => ({ text, data });
+
+/** States in which something waits for its start time (prefect 1.4.1, engine/state.py; PrefectHQ/server api/runs.py). */
+export const waitingStates = ['Scheduled', 'Paused', 'Resume', 'Retrying', 'Queued'] as const;
+
+/**
+ * Runs of the query engine, each with its flow, its history and up to 20 task runs that wait, those due first. Items
+ * are parsed one by one elsewhere: one that cannot be read must not take the others with it. The nested lists stay
+ * within the gateway's depth limit of 7 (PrefectHQ/server, services/apollo).
+ *
+ * The history is ordered as the protocol counts it; the server's own triggers order by version alone.
+ */
+export const flowRuns = document(
+  `query($where: flow_run_bool_exp!, $order: [flow_run_order_by!]!, $limit: Int!) {
+  flow_run(where: $where, order_by: $order, limit: $limit) {
+    id name version state serialized_state labels scheduled_start_time heartbeat times_resurrected run_config
+    flow { id name core_version storage flow_group { settings } }
+    task_runs(where: { state: { _in: [${waitingStates.map((state) => `"${state}"`).join(', ')}] } },
+              order_by: [{ state_start_time: asc }], limit: 20) { state_start_time }
+    states(order_by: [{ created: asc }, { version: asc }, { id: asc }]) {
+      id version state created message serialized_state
+    }
+  }
+}`,
+  z.object({ flow_run: z.array(z.unknown()) }),
+);
+
+/** Despite its kind it dequeues nothing (PrefectHQ/server src/prefect_server/api/runs.py); it touches `agent.last_queried`. */
+export const runsInQueue = document(
+  'mutation($input: get_runs_in_queue_input!) { get_runs_in_queue(input: $input) { flow_run_ids } }',
+  z.object({ get_runs_in_queue: z.object({ flow_run_ids: z.nullable(z.array(z.string())) }) }),
+);
+
+/** Idempotent: the same tenant, name, type, version and labels give the same id (PrefectHQ/server api/agents.py). */
+export const registerAgent = document(
+  'mutation($input: register_agent_input!) { register_agent(input: $input) { id } }',
+  z.object({ register_agent: z.object({ id: z.uuid() }) }),
+);
+
+/** The tenant of a Prefect Server: its first row (prefect 1.4.1, client/client.py). */
+export const tenants = document('query { tenant { id } }', z.object({ tenant: z.array(z.object({ id: z.uuid() })) }));
+
+/** The tenant of a Cloud key; Server has no such field (prefect 1.4.1, client/client.py). */
+export const authInfo = document(
+  'query { auth_info { tenant_id } }',
+  z.object({ auth_info: z.object({ tenant_id: z.nullable(z.uuid()) }) }),
+);
+
+/** One state per operation: with a list, one failure hides the fate of all (PrefectHQ/server graphql/states.py). */
+export const setStates = document(
+  'mutation($input: set_flow_run_states_input!) { set_flow_run_states(input: $input) { states { id status message } } }',
+  z.object({
+    set_flow_run_states: z.object({
+      states: z.array(z.object({ status: z.nullable(z.string()), message: z.nullish(z.string()) })),
+    }),
+  }),
+);
+
+/** All or nothing: one bad entry rejects the whole call (PrefectHQ/server api/logs.py), hence one run per operation. */
+export const writeLogs = document(
+  'mutation($input: write_run_logs_input!) { write_run_logs(input: $input) { success } }',
+  z.object({ write_run_logs: z.object({ success: z.literal(true) }) }),
+);
+
+/** Answers success even for a run that does not exist (PrefectHQ/server api/runs.py). */
+export const heartbeat = document(
+  'mutation($input: update_flow_run_heartbeat_input!) { update_flow_run_heartbeat(input: $input) { success } }',
+  z.object({ update_flow_run_heartbeat: z.object({ success: z.literal(true) }) }),
+);

@@ -1,0 +1,76 @@
+import { BoundaryError } from '../errors.ts';
+import type { Endpoint } from './call.ts';
+import type { PrefectOptions } from './client.ts';
+import { authInfo, registerAgent, tenants, type Document } from './documents.ts';
+import { failedInside, placeOf, unreadableAnswer } from './failures.ts';
+
+/** Our place at the API: tenant and agent. Asked for once per container, then remembered. */
+export class Membership {
+  readonly #options: PrefectOptions;
+  readonly #endpoint: Endpoint;
+
+  constructor(options: PrefectOptions, endpoint: Endpoint) {
+    this.#options = options;
+    this.#endpoint = endpoint;
+  }
+
+  /** The tenant: configured, remembered, or the one that the API names. */
+  async tenant(signal: AbortSignal): Promise<string> {
+    const { tenantId, memory, backend } = this.#options;
+    const known = tenantId ?? memory.tenantId;
+    if (known !== null) return known;
+    const found = backend === 'cloud' ? await this.#tenantOfKey(signal) : await this.#firstTenant(signal);
+    memory.tenantId = found;
+    return found;
+  }
+
+  /**
+   * Registers the agent unless this container already did, so that the API shows it and notes it on the runs it
+   * submits. The peer's own type: an operator finds the two side by side.
+   */
+  async enrol(signal: AbortSignal): Promise<void> {
+    const { memory, agentName, labels } = this.#options;
+    if (memory.agentId !== null) return;
+    const input = {
+      type: 'KubernetesAgent',
+      name: agentName,
+      labels,
+      tenant_id: await this.tenant(signal),
+      agent_config_id: null,
+    };
+    const { register_agent: agent } = await this.#ask(registerAgent, { input }, signal);
+    memory.agentId = agent.id;
+  }
+
+  async #firstTenant(signal: AbortSignal): Promise<string> {
+    const { tenant } = await this.#ask(tenants, {}, signal);
+    const [first] = tenant;
+    if (first !== undefined) return first.id;
+    throw new BoundaryError(
+      'PREFECT_REFUSED',
+      `The Prefect API at ${placeOf(this.#options.url)} has no tenant. Create one with: prefect server create-tenant --name default`,
+    );
+  }
+
+  async #tenantOfKey(signal: AbortSignal): Promise<string> {
+    const { auth_info: info } = await this.#ask(authInfo, {}, signal);
+    if (info.tenant_id !== null) return info.tenant_id;
+    throw new BoundaryError(
+      'PREFECT_REFUSED',
+      `The Prefect API at ${placeOf(this.#options.url)} names no tenant for this token: it is an old kind of token. Use an API key, or set PREFECT_TENANT_ID.`,
+    );
+  }
+
+  async #ask<T>(
+    document: Document<T>,
+    variables: Parameters<Endpoint['call']>[0]['operations'][0]['variables'],
+    signal: AbortSignal,
+  ): Promise<T> {
+    const { url } = this.#options;
+    const [answer] = await this.#endpoint.call({ operations: [{ document, variables }], signal, repeatable: true });
+    const parsed = document.data.safeParse(answer?.data);
+    if (parsed.success) return parsed.data;
+    const problems = answer?.problems ?? [];
+    throw problems.length === 0 ? unreadableAnswer(url) : failedInside(problems, 'register the agent', url);
+  }
+}

@@ -1,0 +1,46 @@
+import type { Endpoint, OperationAnswer } from './call.ts';
+import type { WriteAnswer, WriteAnswers, WriteBatch } from './client.ts';
+import { isDone, stateAnswer, writeRequests, type WriteOperation } from './writes.ts';
+
+type Answered = { readonly operation: WriteOperation; readonly answer: OperationAnswer };
+
+/** One request; without a readable answer the fate of each of its operations is unknown, which is said as an outage. */
+async function sendOne(
+  operations: readonly WriteOperation[],
+  signal: AbortSignal,
+  endpoint: Endpoint,
+): Promise<readonly Answered[]> {
+  const answers = await endpoint.call({ operations, signal, repeatable: false }).catch((error: unknown) => {
+    const message = error instanceof Error ? error.message : 'The request failed.';
+    return operations.map((): OperationAnswer => ({ data: null, problems: [{ message, code: lostAnswer }] }));
+  });
+  return operations.flatMap((operation, index) => {
+    const answer = answers[index];
+    return answer === undefined ? [] : [{ operation, answer }];
+  });
+}
+
+/** Code of the problem that stands for an answer that never came. */
+const lostAnswer = 'LOST_ANSWER';
+
+function fateOf({ answer }: Answered): WriteAnswer {
+  const [problem] = answer.problems;
+  return problem?.code === lostAnswer ? { kind: 'unknown', message: problem.message } : stateAnswer(answer);
+}
+
+function lost(answered: readonly Answered[], kind: 'logs' | 'heartbeat'): number {
+  let count = 0;
+  for (const { operation, answer } of answered) {
+    const { written } = operation;
+    if (written.kind === kind && !isDone(operation, answer)) count += written.kind === 'logs' ? written.count : 1;
+  }
+  return count;
+}
+
+/** Sends a batch, almost always as one request, and never throws: what has no readable answer is unknown. */
+export async function sendWrites(batch: WriteBatch, endpoint: Endpoint): Promise<WriteAnswers> {
+  const answered: Answered[] = [];
+  for (const request of writeRequests(batch)) answered.push(...(await sendOne(request, batch.signal, endpoint)));
+  const states = answered.filter(({ operation }) => operation.written.kind === 'state').map(fateOf);
+  return { states, lostLogs: lost(answered, 'logs'), lostHeartbeats: lost(answered, 'heartbeat') };
+}
