@@ -1,6 +1,15 @@
 import type { V1Job } from '@kubernetes/client-node';
 
+import type { Clock } from '../clock.ts';
 import type { ClusterEvent, JobName, JobSnapshot, PodSnapshot } from '../core/cluster.ts';
+import type { JsonObject } from '../core/json.ts';
+import type { Secret } from '../secret.ts';
+import type { Source } from '../source.ts';
+import { Api } from './api.ts';
+import { listAll } from './lists.ts';
+import { observeEvent, observeJob, observePod } from './observe.ts';
+import { openSession, type ApiSession, type ClusterAddress } from './session.ts';
+import { JobWriter } from './job-writer.ts';
 
 /**
  * Why the API server did not create a Job.
@@ -73,4 +82,61 @@ export interface KubernetesGateway {
   unreadable(): number;
   /** Destroys the session: nothing in flight outlives the handler. */
   close(): void;
+}
+
+export interface KubernetesOptions {
+  readonly address: ClusterAddress;
+  /** Fetched again once after 401. */
+  readonly token: Source<Secret | null>;
+  readonly namespace: string;
+  readonly stackId: string;
+  readonly clock: Clock;
+  /** The transport; default: sockets. */
+  readonly session?: ApiSession;
+}
+
+/** More than this of a log is not worth a flow run's page in the UI. */
+const maxLogBytes = 1024 * 1024;
+
+/** Opens nothing: the first request does. */
+export function connectKubernetes(options: KubernetesOptions): KubernetesGateway {
+  const { address, token, namespace, clock } = options;
+  const session = options.session ?? openSession(address);
+  const api = new Api({ endpoint: address.endpoint, session, token, clock });
+  const writer = new JobWriter({ ...options, api });
+  const core = `/api/v1/namespaces/${encodeURIComponent(namespace)}`;
+  const jobs = `/apis/batch/v1/namespaces/${encodeURIComponent(namespace)}/jobs`;
+  let dropped = 0;
+  const list = async <T>(
+    query: Parameters<typeof listAll>[1],
+    observe: (raw: JsonObject) => T | null,
+  ): Promise<T[]> => {
+    const all = await listAll(api, query, observe);
+    const readable = all.filter((item) => item !== null);
+    dropped += all.length - readable.length;
+    return readable;
+  };
+  return {
+    listJobs: (labelSelector, signal) => list({ path: jobs, labelSelector, what: 'list the Jobs', signal }, observeJob),
+    listPods: (labelSelector, signal) => {
+      const fieldSelector = 'status.phase!=Succeeded';
+      return list({ path: `${core}/pods`, labelSelector, fieldSelector, what: 'list the pods', signal }, observePod);
+    },
+    listWarnings: (signal) => {
+      const what = 'list the events';
+      return list({ path: `${core}/events`, fieldSelector: 'type=Warning', what, signal }, observeEvent);
+    },
+    createJob: (job, signal) => writer.create(job, signal),
+    deleteJob: (job, propagation, signal) => writer.delete(job, propagation, signal),
+    readLogTail: async (...[pod, container, lines, signal]) => {
+      const query = new URLSearchParams({ container, tailLines: String(lines), limitBytes: String(maxLogBytes) });
+      const path = `${core}/pods/${encodeURIComponent(pod)}/log?${query.toString()}`;
+      // Logs are a courtesy to the reader: whatever keeps them away must not keep the run's outcome away.
+      const answer = await api.send({ method: 'GET', path, signal }).catch(() => null);
+      return answer?.status === 200 ? answer.body : null;
+    },
+    traffic: () => api.traffic(),
+    unreadable: () => dropped,
+    close: () => session.close(),
+  };
 }

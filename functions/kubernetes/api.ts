@@ -1,0 +1,133 @@
+import type { Clock } from '../clock.ts';
+import { BoundaryError } from '../errors.ts';
+import { describeNetworkFailure } from '../network.ts';
+import type { Secret } from '../secret.ts';
+import type { Source } from '../source.ts';
+import { retryAfterOf } from './refusal.ts';
+import type { ApiAnswer, ApiRequest, ApiSession } from './session.ts';
+
+/** Longest time for one request other than a create. */
+const requestLimitMs = 20_000;
+
+/** How often a throttled read waits for its turn, and for how long at most. */
+const throttledTries = 3;
+const longestPauseSeconds = 10;
+
+export interface ApiOptions {
+  /** `https://host[:port]`, for messages. */
+  readonly endpoint: string;
+  readonly session: ApiSession;
+  /** Null: the client certificate of the session is all there is. */
+  readonly token: Source<Secret | null>;
+  readonly clock: Clock;
+}
+
+export interface Call extends Omit<ApiRequest, 'headers'> {
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Own limit in milliseconds. */
+  readonly limitMs?: number;
+}
+
+/** The API server behind a session: credential, time limit, counters, and the words for what went wrong. */
+export class Api {
+  readonly #options: ApiOptions;
+  #requests = 0;
+  #milliseconds = 0;
+
+  constructor(options: ApiOptions) {
+    this.#options = options;
+  }
+
+  traffic() {
+    return {
+      requests: this.#requests,
+      connections: this.#options.session.connections(),
+      milliseconds: this.#milliseconds,
+    };
+  }
+
+  /** One request, with a fresh token once after 401. Rejects as the session does. */
+  async send(call: Call): Promise<ApiAnswer> {
+    const { token } = this.#options;
+    const first = await token.current();
+    const answer = await this.#once(call, first);
+    if (answer.status !== 401 || first === null) return answer;
+    const fresh = await token.refresh();
+    return fresh === null || fresh.equals(first) ? answer : this.#once(call, fresh);
+  }
+
+  /**
+   * A read that waits a little when the server is busy.
+   *
+   * @throws BoundaryError for no answer at all
+   */
+  async read(path: string, signal: AbortSignal): Promise<ApiAnswer> {
+    const { clock } = this.#options;
+    for (let tries = 1; ; tries += 1) {
+      const answer = await this.#readOnce(path, signal);
+      if (answer.status !== 429 || tries === throttledTries) return answer;
+      await clock.sleep(Math.min(retryAfterOf(answer) ?? 1, longestPauseSeconds) * 1000, signal);
+    }
+  }
+
+  /** Why a read failed, as the error to throw. */
+  failure({ status }: ApiAnswer, what: string): BoundaryError {
+    const place = this.#options.endpoint;
+    if (status === 401) {
+      return new BoundaryError(
+        'CLUSTER_FORBIDDEN',
+        `The API server at ${place} does not accept our login (401), also with a fresh token. Either the cluster has no access entry (or aws-auth mapping) for this function's role, or the entry belongs to a deleted role of the same name, or EKS_CLUSTER_NAME is not the name of this cluster.`,
+      );
+    }
+    if (status === 403) {
+      return new BoundaryError(
+        'CLUSTER_FORBIDDEN',
+        `The API server at ${place} knows us but does not allow us to ${what} (403). Apply the Role and RoleBinding that "npm run --silent manifests" prints, in the namespace of the Jobs, and check that the access entry gives the group prefect-serverless-agent.`,
+      );
+    }
+    if (status >= 500 || status === 429) {
+      return new BoundaryError(
+        'CLUSTER_UNREACHABLE',
+        `The API server at ${place} could not ${what}: it answered with status ${status}. It is overloaded or restarting; the next tick tries again.`,
+      );
+    }
+    return new BoundaryError(
+      'CLUSTER_REFUSED',
+      `The API server at ${place} refused to ${what}: it answered with status ${status}. Check that the endpoint is a Kubernetes API server and that the namespace exists.`,
+    );
+  }
+
+  /** The server answered, but not with what was asked for. */
+  unreadable(what: string): BoundaryError {
+    return new BoundaryError(
+      'CLUSTER_REFUSED',
+      `The API server at ${this.#options.endpoint} answered with something unreadable when asked to ${what}. Check that the endpoint is a Kubernetes API server and that no proxy changes its answers.`,
+    );
+  }
+
+  async #readOnce(path: string, signal: AbortSignal): Promise<ApiAnswer> {
+    return this.send({ method: 'GET', path, signal }).catch((error: unknown) => {
+      if (error instanceof BoundaryError) throw error;
+      const { advice } = describeNetworkFailure(error);
+      const message = `The API server at ${this.#options.endpoint} could not be reached: ${advice}.`;
+      throw new BoundaryError('CLUSTER_UNREACHABLE', message, { cause: error });
+    });
+  }
+
+  async #once({ limitMs = requestLimitMs, headers, ...call }: Call, token: Secret | null): Promise<ApiAnswer> {
+    const { clock, session } = this.#options;
+    const start = clock.now().getTime();
+    this.#requests += 1;
+    const credential: Record<string, string> = token === null ? {} : { authorization: `Bearer ${token.reveal()}` };
+    const signal = AbortSignal.any([call.signal, clock.limit(limitMs)]);
+    try {
+      return await session.send({
+        ...call,
+        signal,
+        headers: { accept: 'application/json', ...headers, ...credential },
+      });
+    } finally {
+      this.#milliseconds += clock.now().getTime() - start;
+    }
+  }
+}

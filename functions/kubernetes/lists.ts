@@ -1,0 +1,86 @@
+import { BoundaryError } from '../errors.ts';
+import { isJsonObject, type JsonObject } from '../core/json.ts';
+import type { Api } from './api.ts';
+
+/** Objects of one page. The API server charges a list by the hundred objects, and half a thousand parse in a few ms. */
+const pageSize = 500;
+
+/** How often a list whose snapshot expired is begun again. */
+const restarts = 3;
+
+export interface ListQuery {
+  /** Collection, e.g. `/apis/batch/v1/namespaces/flows/jobs`. */
+  readonly path: string;
+  readonly labelSelector?: string;
+  readonly fieldSelector?: string;
+  /** What it is, for messages: `list the Jobs`. */
+  readonly what: string;
+  readonly signal: AbortSignal;
+}
+
+interface Page {
+  readonly items: readonly JsonObject[];
+  readonly next: string;
+}
+
+function pageOf(body: string): Page | null {
+  const parsed: unknown = JSON.parse(body);
+  if (!isJsonObject(parsed) || !Array.isArray(parsed['items'])) return null;
+  const metadata = isJsonObject(parsed['metadata']) ? parsed['metadata'] : {};
+  const next = metadata['continue'];
+  return {
+    items: parsed['items'].map((item) => (isJsonObject(item) ? item : {})),
+    next: typeof next === 'string' ? next : '',
+  };
+}
+
+function pathOf({ path, labelSelector, fieldSelector }: ListQuery, next: string): string {
+  const query = new URLSearchParams({ limit: String(pageSize) });
+  if (labelSelector !== undefined) query.set('labelSelector', labelSelector);
+  if (fieldSelector !== undefined) query.set('fieldSelector', fieldSelector);
+  if (next !== '') query.set('continue', next);
+  return `${path}?${query.toString()}`;
+}
+
+/** Null: the snapshot expired (410), nothing of this pass may be used. */
+async function onePass<T>(api: Api, query: ListQuery, observe: (raw: JsonObject) => T): Promise<T[] | null> {
+  const found: T[] = [];
+  let next = '';
+  do {
+    const answer = await api.read(pathOf(query, next), query.signal);
+    if (answer.status === 410) return null;
+    if (answer.status !== 200) throw api.failure(answer, query.what);
+    const page = readPage(api, query, answer.body);
+    // Observed page by page, so that a page of several megabytes is gone before the next one comes.
+    for (const item of page.items) found.push(observe(item));
+    next = page.next;
+  } while (next !== '');
+  return found;
+}
+
+function readPage(api: Api, query: ListQuery, body: string): Page {
+  try {
+    const page = pageOf(body);
+    if (page !== null) return page;
+  } catch {
+    // Half an answer, or a page of a proxy.
+  }
+  throw api.unreadable(query.what);
+}
+
+/**
+ * All objects of a collection at one instant, read in pages. The token that comes with a 410 is not used: it continues
+ * a list of another instant, and "absent" must mean absent.
+ *
+ * @throws BoundaryError
+ */
+export async function listAll<T>(api: Api, query: ListQuery, observe: (raw: JsonObject) => T): Promise<readonly T[]> {
+  for (let pass = 0; pass <= restarts; pass += 1) {
+    const found = await onePass(api, query, observe);
+    if (found !== null) return found;
+  }
+  throw new BoundaryError(
+    'CLUSTER_REFUSED',
+    `The API server could not ${query.what}: its snapshot expired ${restarts + 1} times before the last page (410). The cluster's etcd compacts too often, or the list is too long; lower the time that finished Jobs stay.`,
+  );
+}

@@ -1,0 +1,132 @@
+import http2 from 'node:http2';
+
+import { codeOf } from '../network.ts';
+
+/** Where the API server is and how to know it. Client certificate and key are for kubeconfigs of local commands. */
+export interface ClusterAddress {
+  /** `https://host[:port]`. */
+  readonly endpoint: string;
+  /** PEM of the CA that signed the API server's certificate; null: the system's. */
+  readonly ca: string | null;
+  readonly clientCert?: string;
+  readonly clientKey?: string;
+}
+
+export interface ApiRequest {
+  readonly method: 'GET' | 'POST' | 'DELETE';
+  /** Path with query. */
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: string;
+  readonly signal: AbortSignal;
+}
+
+export interface ApiAnswer {
+  readonly status: number;
+  /** Lower-case names. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+
+/** How requests reach an API server. Sockets below; a simulation brings its own. */
+export interface ApiSession {
+  /** @throws the error of the connection, or the reason of the signal; never for a status. */
+  send(request: ApiRequest): Promise<ApiAnswer>;
+  /** Connections opened so far. */
+  connections(): number;
+  close(): void;
+}
+
+/** An answer beyond this is not read to the end. A page of 500 Jobs takes 2 to 3 MB. */
+const maxAnswerBytes = 32 * 1024 * 1024;
+
+/** The server says of such a stream that nothing of it was processed, so even a create may be sent again. */
+const untouched: ReadonlySet<string> = new Set(['ERR_HTTP2_GOAWAY_SESSION', 'ERR_HTTP2_INVALID_SESSION']);
+
+function wasNotProcessed(error: unknown): boolean {
+  if (untouched.has(codeOf(error))) return true;
+  return error instanceof Error && error.message.includes('NGHTTP2_REFUSED_STREAM');
+}
+
+/** A read does no harm twice; a write goes out again only when the server said that it did not look at it. */
+function mayRepeat({ method, signal }: ApiRequest, error: unknown): boolean {
+  if (signal.aborted) return false;
+  return wasNotProcessed(error) || (method === 'GET' && isDeadSession(error));
+}
+
+const deadSession: ReadonlySet<string> = new Set(['ECONNRESET', 'EPIPE', 'ERR_HTTP2_SESSION_ERROR']);
+const isDeadSession = (error: unknown): boolean => deadSession.has(codeOf(error));
+
+function headersOf(raw: http2.IncomingHttpHeaders): Record<string, string> {
+  const headers: Record<string, string> = {};
+  for (const [name, value] of Object.entries(raw)) {
+    if (value !== undefined && !name.startsWith(':')) headers[name] = Array.isArray(value) ? value.join(', ') : value;
+  }
+  return headers;
+}
+
+async function readBody(stream: http2.ClientHttp2Stream): Promise<string> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of stream) {
+    size += (chunk as Buffer).length;
+    if (size > maxAnswerBytes) throw new Error(`The answer is larger than ${maxAnswerBytes} bytes.`);
+    chunks.push(chunk as Buffer);
+  }
+  return Buffer.concat(chunks).toString();
+}
+
+async function exchange(session: http2.ClientHttp2Session, request: ApiRequest): Promise<ApiAnswer> {
+  request.signal.throwIfAborted();
+  const head = { ...request.headers, ':method': request.method, ':path': request.path };
+  const stream = session.request(head, { signal: request.signal, endStream: request.body === undefined });
+  const { promise, resolve, reject } = Promise.withResolvers<http2.IncomingHttpHeaders>();
+  stream.on('response', resolve).on('error', reject);
+  // A session can die under a stream without an error of its own; the answer then never begins.
+  stream.on('close', () => reject(Object.assign(new Error('The stream ended early.'), { code: 'ECONNRESET' })));
+  if (request.body !== undefined) stream.end(request.body);
+  const [raw, body] = await Promise.all([promise, readBody(stream)]);
+  return { status: Number(raw[':status']), headers: headersOf(raw), body };
+}
+
+/**
+ * One HTTP/2 session to one API server, opened by the first request and again, once per request, when it is dead or
+ * told to go away. Nothing is trusted but the given CA. `close` destroys it with everything in flight, so that nothing
+ * outlives the handler: a thawed socket would act in a later invocation.
+ */
+export function openSession({ endpoint, ca, clientCert, clientKey }: ClusterAddress): ApiSession {
+  let session: http2.ClientHttp2Session | null = null;
+  let opened = 0;
+  const open = (): http2.ClientHttp2Session => {
+    opened += 1;
+    const fresh = http2.connect(endpoint, {
+      ...(ca === null ? {} : { ca }),
+      ...(clientCert === undefined || clientKey === undefined ? {} : { cert: clientCert, key: clientKey }),
+    });
+    // Each stream reports the session's failure itself; without a listener it would also end the process.
+    fresh.on('error', () => fresh.destroy());
+    fresh.on('goaway', () => forget(fresh));
+    return fresh;
+  };
+  const forget = (dead: http2.ClientHttp2Session): void => {
+    if (session === dead) session = null;
+  };
+  const living = (): http2.ClientHttp2Session => {
+    if (session === null || session.closed || session.destroyed) session = open();
+    return session;
+  };
+  return {
+    send: async (request) => {
+      const first = living();
+      try {
+        return await exchange(first, request);
+      } catch (error) {
+        if (!mayRepeat(request, error)) throw error;
+        forget(first);
+        return exchange(living(), request);
+      }
+    },
+    connections: () => opened,
+    close: () => session?.destroy(),
+  };
+}
