@@ -1,0 +1,131 @@
+import { Logger } from '@aws-lambda-powertools/logger';
+import type { LogLevel } from '@aws-lambda-powertools/logger/types';
+import { Metrics, MetricUnit } from '@aws-lambda-powertools/metrics';
+
+import type { DispatchDecision } from './core/dispatch-plan.ts';
+import type { Outcome, TickReport } from './core/tick-report.ts';
+
+/** What identifies the lines of one function; the stack's id is the metrics' only dimension, or they become a bill. */
+export interface TelemetryOptions {
+  readonly stackId: string;
+  readonly namespace: string;
+  readonly logLevel: 'DEBUG' | 'INFO' | 'WARNING' | 'ERROR';
+}
+
+/** Names, messages and units that alarms and saved queries look for. */
+const metricsNamespace = 'PrefectServerlessAgent';
+const serviceName = 'prefect-serverless-agent';
+
+/** Text of a flow author, the cluster or an API: cut, so that one line stays one readable line. */
+const longest = 1_024;
+const cut = (text: string): string => (text.length > longest ? `${text.slice(0, longest)}…` : text);
+
+const levels: Readonly<Record<TelemetryOptions['logLevel'], LogLevel>> = {
+  DEBUG: 'DEBUG',
+  INFO: 'INFO',
+  WARNING: 'WARN',
+  ERROR: 'ERROR',
+};
+
+const outcomeKeys = (outcome: Outcome) => ({
+  outcome: outcome.kind,
+  rule: outcome.rule,
+  action: outcome.action,
+  flow_run_id: outcome.runId,
+  job: outcome.job,
+  why: cut(outcome.why),
+  ...(outcome.class === undefined ? {} : { class: outcome.class }),
+});
+
+/** Counts per tick and function; `facts` of these names become metrics in their unit. */
+const factMetrics: Readonly<
+  Record<string, { readonly name: string; readonly unit: (typeof MetricUnit)[keyof typeof MetricUnit] }>
+> = {
+  due: { name: 'due', unit: MetricUnit.Count },
+  duplicates: { name: 'duplicates', unit: MetricUnit.Count },
+  jobs: { name: 'jobs', unit: MetricUnit.Count },
+  oldest_due_age_ms: { name: 'oldest_due_age', unit: MetricUnit.Milliseconds },
+  oldest_submitted_age_ms: { name: 'oldest_submitted_age', unit: MetricUnit.Milliseconds },
+  prefect_ms: { name: 'prefect_latency', unit: MetricUnit.Milliseconds },
+  cluster_ms: { name: 'cluster_latency', unit: MetricUnit.Milliseconds },
+  duration_ms: { name: 'tick_duration', unit: MetricUnit.Milliseconds },
+  remaining_ms: { name: 'remaining_time', unit: MetricUnit.Milliseconds },
+};
+
+/** How a kind of outcome is called among the metrics of a function. */
+const outcomeMetrics: Readonly<Record<Outcome['kind'], string>> = {
+  created: 'created',
+  'already-exists': 'duplicate_avoided',
+  held: 'held',
+  waiting: 'waiting',
+  applied: 'applied',
+  already: 'already',
+  superseded: 'superseded',
+  restored: 'claim_overwrote',
+  lost: 'claim_lost',
+  refused: 'refused',
+  unknown: 'unknown',
+};
+
+function addMetrics(metrics: Metrics, report: TickReport): void {
+  metrics.addDimension('function', report.function);
+  metrics.addMetric('tick_worked', MetricUnit.Count, report.problem === null ? 1 : 0);
+  for (const [kind, count] of Object.entries(report.counts)) {
+    metrics.addMetric(outcomeMetrics[kind as Outcome['kind']], MetricUnit.Count, count);
+  }
+  for (const [fact, value] of Object.entries(report.facts)) {
+    const metric = factMetrics[fact];
+    if (metric !== undefined) metrics.addMetric(metric.name, metric.unit, value);
+  }
+}
+
+/** The five typed events of a tick over Powertools Logger and Metrics; nothing else in the functions logs. */
+export class Telemetry {
+  readonly #logger: Logger;
+  readonly #metrics: Metrics;
+
+  constructor({ stackId, namespace, logLevel }: TelemetryOptions) {
+    const keys = { stack: stackId, namespace };
+    this.#logger = new Logger({ serviceName, logLevel: levels[logLevel], persistentKeys: keys });
+    this.#metrics = new Metrics({ namespace: metricsNamespace, serviceName, defaultDimensions: { stack: stackId } });
+  }
+
+  /** Begins an invocation: its request id stands on every line from here on. */
+  begin(requestId: string): void {
+    this.#logger.resetKeys();
+    this.#logger.appendKeys({ request_id: requestId });
+  }
+
+  tickStarted(tick: 'dispatch' | 'reconcile'): void {
+    this.#logger.debug('tick_started', { function: tick });
+  }
+
+  decided(decision: DispatchDecision): void {
+    const { kind, rule, run } = decision;
+    const why = cut(decision.kind === 'hold' ? decision.why : decision.rule);
+    this.#logger.info('decided', { decision: kind, rule, flow_run_id: run.id, why });
+  }
+
+  applied(outcome: Outcome): void {
+    if (outcome.kind === 'waiting') this.#logger.debug('applied', outcomeKeys(outcome));
+    else this.#logger.info('applied', outcomeKeys(outcome));
+  }
+
+  failed(outcome: Outcome): void {
+    this.#logger.warn('failed', outcomeKeys(outcome));
+  }
+
+  /** One wide line and the metrics, both from the report: they cannot disagree. */
+  tickFinished(report: TickReport): void {
+    const { counts, byRule, byClass, facts, problem } = report;
+    const keys = { function: report.function, ...counts, by_rule: byRule, by_class: byClass, ...facts };
+    if (problem === null) this.#logger.info('tick_finished', keys);
+    else this.#logger.error('tick_finished', { ...keys, code: problem.code, problem: cut(problem.message) });
+    // In a finally of its own: metrics left behind by a throw would leak into the next invocation.
+    try {
+      addMetrics(this.#metrics, report);
+    } finally {
+      this.#metrics.publishStoredMetrics();
+    }
+  }
+}
