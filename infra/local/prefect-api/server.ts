@@ -1,0 +1,32 @@
+import { serve, type LocalServer } from '../serve.ts';
+import { prefectHandle, type EdgeOptions } from './edge.ts';
+import { createPrefectState, type PrefectState } from './state.ts';
+
+export interface PrefectApiOptions extends EdgeOptions {
+  /** An existing world; a new one, seeded with `seed`, without. */
+  readonly state?: PrefectState;
+  readonly seed?: string | number;
+  /** Time of the world; the machine's without. */
+  readonly now?: () => Date;
+  /** Added to every answer, in milliseconds. */
+  readonly latencyMs?: number;
+  readonly port?: number;
+}
+
+/** A running Prefect API: faults are asked of it as of every local server, and its state may be read and written. */
+export interface PrefectApi extends LocalServer {
+  readonly state: PrefectState;
+}
+
+/** Starts the API of a Prefect Server 1.x on loopback, over plain HTTP/1.1. */
+export async function startPrefectApi(options: PrefectApiOptions = {}): Promise<PrefectApi> {
+  const { port, latencyMs, now = () => new Date() } = options;
+  const state = options.state ?? createPrefectState({ seed: options.seed ?? 'prefect-api' });
+  const server = await serve({
+    handle: prefectHandle(state, options),
+    now,
+    ...(latencyMs === undefined ? {} : { latencyMs }),
+    ...(port === undefined ? {} : { port }),
+  });
+  return { ...server, state };
+}
