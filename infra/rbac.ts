@@ -1,0 +1,58 @@
+import { permissions, type Permission } from '../functions/kubernetes/permissions.ts';
+
+/** The Kubernetes group that both functions' roles are mapped to, by an EKS access entry or by aws-auth. */
+export const agentGroup = 'prefect-serverless-agent';
+
+export interface PolicyRule {
+  readonly apiGroups: readonly string[];
+  readonly resources: readonly string[];
+  readonly verbs: readonly string[];
+}
+
+interface NamedObject {
+  readonly kind: string;
+  readonly apiVersion: string;
+  readonly metadata: { readonly name: string; readonly namespace: string };
+}
+
+export interface Role extends NamedObject {
+  readonly kind: 'Role';
+  readonly rules: readonly PolicyRule[];
+}
+
+export interface RoleBinding extends NamedObject {
+  readonly kind: 'RoleBinding';
+  readonly subjects: readonly { readonly kind: 'Group'; readonly name: string; readonly apiGroup: string }[];
+  readonly roleRef: { readonly kind: 'Role'; readonly name: string; readonly apiGroup: string };
+}
+
+const rbac = 'rbac.authorization.k8s.io';
+
+/** One rule per resource, its verbs merged over both functions, in the order of the table. */
+export function rulesOf(table: readonly Permission[]): readonly PolicyRule[] {
+  const byResource = Map.groupBy(table, ({ apiGroup, resource }) => `${apiGroup}/${resource}`);
+  return [...byResource.values()].flatMap((rows) => {
+    const [first] = rows;
+    if (first === undefined) return [];
+    const verbs = [...new Set(rows.map(({ verb }) => verb))];
+    return [{ apiGroups: [first.apiGroup], resources: [first.resource], verbs }];
+  });
+}
+
+/**
+ * What an administrator applies to the namespace of the Jobs: a Role with exactly the rights that the functions use,
+ * bound to their group. No ServiceAccount: the functions live outside the cluster and log in with their AWS roles.
+ */
+export function rbacOf(namespace: string): readonly [Role, RoleBinding] {
+  const metadata = { name: agentGroup, namespace };
+  return [
+    { apiVersion: `${rbac}/v1`, kind: 'Role', metadata, rules: rulesOf(permissions) },
+    {
+      apiVersion: `${rbac}/v1`,
+      kind: 'RoleBinding',
+      metadata,
+      subjects: [{ kind: 'Group', name: agentGroup, apiGroup: rbac }],
+      roleRef: { kind: 'Role', name: agentGroup, apiGroup: rbac },
+    },
+  ];
+}
