@@ -1,0 +1,184 @@
+import { randomUUID } from 'node:crypto';
+
+import { EKSClient } from '@aws-sdk/client-eks';
+import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import { defaultProvider } from '@aws-sdk/credential-provider-node';
+
+import { describedCluster, type EksMemory } from './aws/eks-cluster.ts';
+import { eksLogin, stsHost } from './aws/eks-token.ts';
+import { runnerToken, type TokenMemory } from './aws/runner-token.ts';
+import { systemClock, type Clock } from './clock.ts';
+import type { Config } from './config.ts';
+import type { DispatchPolicy } from './core/dispatch-plan.ts';
+import type { ReconcilePolicy } from './core/reconcile-case.ts';
+import type { TickReport } from './core/tick-report.ts';
+import { BoundaryError } from './errors.ts';
+import { prepareDrafts } from './job-drafts.ts';
+import { connectKubernetes, type KubernetesGateway } from './kubernetes/gateway.ts';
+import { openSession, type ApiSession, type ClusterAddress } from './kubernetes/session.ts';
+import { quietAgeMs } from './limits.ts';
+import { connectPrefect, type PrefectClient, type PrefectMemory } from './prefect/client.ts';
+import { connectHttp, type HttpTransport } from './prefect/http.ts';
+import type { Secret } from './secret.ts';
+import { constant, type Source } from './source.ts';
+import { runDispatchTick } from './ticks/dispatch-tick.ts';
+import type { Invocation, TickEvents } from './ticks/ports.ts';
+import { runReconcileTick } from './ticks/reconcile-tick.ts';
+
+/** What surrounds the functions. Lambda's is `machineOutside`; a simulation brings its own clock, ids and transports. */
+export interface Outside {
+  readonly clock: Clock;
+  readonly newId: () => string;
+  /** Region and endpoint switches of AWS. The SDK reads its own variables itself. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly openHttp: (ca: string | null) => HttpTransport;
+  readonly openSession: (address: ClusterAddress) => ApiSession;
+}
+
+export type Tick = (invocation: Invocation, events: TickEvents) => Promise<TickReport>;
+
+/** The machine this runs on: its clock, its randomness, its sockets. */
+export function machineOutside(env: Readonly<Record<string, string | undefined>>): Outside {
+  return { clock: systemClock, newId: randomUUID, env, openHttp: (ca) => connectHttp({ ca }), openSession };
+}
+
+/** What one container remembers between its invocations: nothing that decides, only what would be asked again. */
+interface Memory {
+  readonly prefect: PrefectMemory;
+  readonly token: TokenMemory;
+  readonly eks: EksMemory;
+}
+
+interface Shared {
+  readonly config: Config;
+  readonly outside: Outside;
+  readonly memory: Memory;
+  readonly token: Source<Secret | null>;
+}
+
+function tokenSource(config: Config, outside: Outside, memory: TokenMemory): Source<Secret | null> {
+  const { runnerToken: wanted } = config;
+  if (wanted.kind === 'none') return constant(null);
+  if (wanted.kind === 'given') return constant(wanted.token);
+  const client = new SecretsManagerClient({});
+  return runnerToken({ client, secretArn: wanted.arn, key: wanted.key, memory, clock: outside.clock });
+}
+
+function share(config: Config, outside: Outside): Shared {
+  const memory: Memory = {
+    prefect: { tenantId: null, agentId: null },
+    token: { token: null, readAt: null },
+    eks: { cluster: null },
+  };
+  return { config, outside, memory, token: tokenSource(config, outside, memory.token) };
+}
+
+function clusterSource({ config, outside, memory }: Shared): Source<ClusterAddress> {
+  if (config.clusterAddress !== null) return constant(config.clusterAddress);
+  const client = new EKSClient({});
+  return describedCluster({ client, name: config.clusterName, memory: memory.eks, clock: outside.clock });
+}
+
+function login({ config, outside }: Shared): Source<Secret> {
+  const region = outside.env['AWS_REGION'] ?? outside.env['AWS_DEFAULT_REGION'];
+  if (region === undefined) {
+    throw new BoundaryError(
+      'CONFIG_INVALID',
+      'AWS_REGION is not set: the login to the cluster is signed for a region.',
+      { retry: 'never' },
+    );
+  }
+  const host = stsHost(region, {
+    fips: outside.env['AWS_USE_FIPS_ENDPOINT'] === 'true',
+    dualStack: outside.env['AWS_USE_DUALSTACK_ENDPOINT'] === 'true',
+  });
+  return eksLogin({
+    credentials: defaultProvider(),
+    region,
+    host,
+    clusterId: config.clusterName,
+    clock: outside.clock,
+  });
+}
+
+/** Opens the cluster for one invocation: a token of its own, a session of its own. */
+async function openCluster(shared: Shared): Promise<KubernetesGateway> {
+  const { config, outside } = shared;
+  const address = await clusterSource(shared).current();
+  return connectKubernetes({
+    address,
+    token: login(shared),
+    namespace: config.namespace,
+    stackId: config.stackId,
+    clock: outside.clock,
+    session: outside.openSession(address),
+  });
+}
+
+/** Runs one tick with a Prefect client whose connections end with it. */
+async function withPrefect<T>(shared: Shared, work: (prefect: PrefectClient) => Promise<T>): Promise<T> {
+  const { config, outside, memory, token } = shared;
+  const transport = outside.openHttp(config.prefectCa);
+  try {
+    return await work(
+      connectPrefect({
+        url: config.prefectApi,
+        backend: config.backend,
+        token,
+        tenantId: config.tenantId,
+        memory: memory.prefect,
+        agentName: config.agentName,
+        labels: config.agentLabels,
+        stackId: config.stackId,
+        clock: outside.clock,
+        fetch: transport.fetch,
+      }),
+    );
+  } finally {
+    transport.close();
+  }
+}
+
+function dispatchPolicy(config: Config): DispatchPolicy {
+  const { stackId, maxInFlight, maxPerTick, labelLimits, lateRunLimitMs, dispatchPaused: paused } = config;
+  return { stackId, maxInFlight, maxPerTick, labelLimits, lateRunLimitMs, paused };
+}
+
+/** dispatch, ready to tick: one per container. */
+export function composeDispatch(config: Config, outside: Outside): Tick {
+  const shared = share(config, outside);
+  const { agentName, createConcurrency, pendingGraceMs } = config;
+  const settings = { policy: dispatchPolicy(config), agentName, createConcurrency, pendingGraceMs, quietAgeMs };
+  return async (invocation, events) =>
+    withPrefect(shared, async (prefect) => {
+      const { clock, newId } = outside;
+      const drafter = prepareDrafts(config, { tenantId: () => prefect.tenantId(), token: shared.token });
+      return runDispatchTick(
+        { prefect, cluster: () => openCluster(shared), clock, newId, events, drafter },
+        settings,
+        invocation,
+      );
+    });
+}
+
+function reconcilePolicy(config: Config): ReconcilePolicy {
+  const { stackId, pendingGraceMs, imageGraceMs, podlessGraceMs, cancelGraceMs } = config;
+  const { ttlSucceededMs, ttlFailedMs, deleteFinishedJobs, infraRetries } = config;
+  const graces = { pendingGraceMs, imageGraceMs, podlessGraceMs, cancelGraceMs };
+  return { stackId, quietAgeMs, ...graces, ttlSucceededMs, ttlFailedMs, deleteFinishedJobs, infraRetries };
+}
+
+/** reconcile, ready to tick: one per container. */
+export function composeReconcile(config: Config, outside: Outside): Tick {
+  const shared = share(config, outside);
+  const settings = { policy: reconcilePolicy(config), agentName: config.agentName, logTailLines: config.logTailLines };
+  return async (invocation, events) =>
+    withPrefect(shared, async (prefect) => {
+      const { clock, newId } = outside;
+      return runReconcileTick(
+        { prefect, cluster: () => openCluster(shared), clock, newId, events },
+        settings,
+        invocation,
+      );
+    });
+}

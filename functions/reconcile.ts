@@ -1,0 +1,4 @@
+import { composeReconcile } from './composition.ts';
+import { entry } from './entry.ts';
+
+export const handler = entry(composeReconcile);
