@@ -85,6 +85,8 @@ export function awsHandle(state: AwsState): Handle {
 export interface AwsApiOptions {
   readonly state?: AwsState;
   readonly now?: () => Date;
+  /** Added to every answer, in milliseconds. */
+  readonly latencyMs?: number;
   readonly port?: number;
 }
 
@@ -96,9 +98,9 @@ export interface AwsApi extends LocalServer {
 
 /** Starts the account on loopback; point the SDK's AWS_ENDPOINT_URL at its `url`. */
 export async function startAwsApi(options: AwsApiOptions = {}): Promise<AwsApi> {
-  const { port, now = () => new Date() } = options;
+  const { port, latencyMs = 0, now = () => new Date() } = options;
   const state = options.state ?? createAwsState();
-  const server = await serve({ handle: awsHandle(state), now, ...(port === undefined ? {} : { port }) });
+  const server = await serve({ handle: awsHandle(state), now, latencyMs, ...(port === undefined ? {} : { port }) });
   const verify: AwsApi['verify'] = (token, clusterId, at) =>
     verifyEksToken(token, { clusterId, keys: state.keys, now: at });
   return { ...server, state, verify };
