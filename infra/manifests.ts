@@ -63,6 +63,6 @@ try {
   process.stdout.write(textFor(process.argv.slice(2)));
 } catch (error) {
   if (!(error instanceof UsageError)) throw error;
-  process.stderr.write(`${error.message} See --help.\n`);
+  process.stderr.write(`${error.message.replace(/\.?$/u, '.')} See --help.\n`);
   process.exitCode = 2;
 }

@@ -9,22 +9,26 @@ export interface PolicyRule {
   readonly verbs: readonly string[];
 }
 
-interface NamedObject {
-  readonly kind: string;
+interface Named {
+  readonly name: string;
+  readonly namespace: string;
+}
+
+// Types, not interfaces: what applies a manifest takes it as an object of any fields.
+export type Role = {
   readonly apiVersion: string;
-  readonly metadata: { readonly name: string; readonly namespace: string };
-}
-
-export interface Role extends NamedObject {
   readonly kind: 'Role';
+  readonly metadata: Named;
   readonly rules: readonly PolicyRule[];
-}
+};
 
-export interface RoleBinding extends NamedObject {
+export type RoleBinding = {
+  readonly apiVersion: string;
   readonly kind: 'RoleBinding';
+  readonly metadata: Named;
   readonly subjects: readonly { readonly kind: 'Group'; readonly name: string; readonly apiGroup: string }[];
   readonly roleRef: { readonly kind: 'Role'; readonly name: string; readonly apiGroup: string };
-}
+};
 
 const rbac = 'rbac.authorization.k8s.io';
 

@@ -71,6 +71,8 @@ export class Membership {
     const parsed = document.data.safeParse(answer?.data);
     if (parsed.success) return parsed.data;
     const problems = answer?.problems ?? [];
-    throw problems.length === 0 ? unreadableAnswer(url) : failedInside(problems, 'register the agent', url);
+    throw problems.length === 0
+      ? unreadableAnswer(url)
+      : failedInside(problems, 'name our tenant or register our agent', url);
   }
 }
