@@ -1,7 +1,8 @@
 import type { Config } from './config.ts';
 import type { JobDraft } from './core/dispatch-plan.ts';
 import type { FlowRun, FlowRunId } from './core/flow-run.ts';
-import { buildJob, type JobPolicy, type ResolvedTemplate } from './core/job-spec.ts';
+import { buildJob, type JobPolicy } from './core/job-spec.ts';
+import type { ResolvedTemplate } from './core/job-template.ts';
 import { isJsonObject, type JsonObject } from './core/json.ts';
 import { templateSourceOf } from './core/run-config.ts';
 import { BoundaryError } from './errors.ts';
