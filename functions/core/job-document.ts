@@ -1,0 +1,176 @@
+import { isJsonObject, type Json } from './json.ts';
+
+/** A Job under construction: plain JSON, ours to change. */
+export type Draft = string | number | boolean | null | Draft[] | DraftMap;
+
+export interface DraftMap {
+  [key: string]: Draft;
+}
+
+/** Keys and indexes from the root of the Job. */
+export type Path = readonly (string | number)[];
+
+/** Who set a field, from the weakest to the strongest. */
+export type Layer =
+  | 'built-in template'
+  | 'operator template'
+  | 'flow template'
+  | 'storage image'
+  | 'run config'
+  | 'agent options'
+  | 'ours';
+
+export function isDraftMap(value: Draft | undefined): value is DraftMap {
+  return isJsonObject(value);
+}
+
+/** RFC 6901. */
+export function pointerOf(path: Path): string {
+  return path.map((step) => `/${String(step).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
+}
+
+const childOf = (parent: Draft | undefined, step: string | number): Draft | undefined => {
+  if (Array.isArray(parent)) return parent[Number(step)];
+  return isDraftMap(parent) && Object.hasOwn(parent, step) ? parent[step] : undefined;
+};
+
+/** The value at a path, by own keys only; undefined where there is none. */
+export function readAt(document: Draft, path: Path): Draft | undefined {
+  let value: Draft | undefined = document;
+  for (const step of path) value = childOf(value, step);
+  return value;
+}
+
+/** Limits of what somebody else's template may cost us. Kubernetes' own manifests are below 20 levels. */
+const maxDepth = 64;
+const maxNodes = 50_000;
+const maxCharacters = 1_048_576;
+
+/** They are meaningless in a manifest, and a trap for every program that merges objects. */
+const forbiddenKeys: ReadonlySet<string> = new Set(['__proto__', 'constructor', 'prototype']);
+
+export type CopyResult =
+  | { readonly kind: 'copied'; readonly value: Draft }
+  | { readonly kind: 'refused'; readonly rule: string; readonly problem: string };
+
+class Refusal extends Error {
+  readonly rule: string;
+
+  constructor(rule: string, problem: string) {
+    super(problem);
+    this.rule = rule;
+  }
+}
+
+/** Shared nodes (YAML aliases) are counted as often as they appear, and a cycle ends at the depth limit. */
+class Copier {
+  #nodes = 0;
+  #characters = 0;
+
+  copy(value: Json, depth: number): Draft {
+    this.#nodes += 1;
+    if (depth > maxDepth) throw new Refusal('template-too-deep', `it has more than ${maxDepth} levels`);
+    if (this.#nodes > maxNodes) throw new Refusal('template-too-large', `it has more than ${maxNodes} values`);
+    if (typeof value === 'string') this.#count(value);
+    if (Array.isArray(value)) return value.map((element: Json) => this.copy(element, depth + 1));
+    return isJsonObject(value) ? this.#copyMap(value, depth) : (value as string | number | boolean | null);
+  }
+
+  #copyMap(map: Readonly<Record<string, Json>>, depth: number): DraftMap {
+    const copy: DraftMap = {};
+    for (const [key, value] of Object.entries(map)) {
+      if (forbiddenKeys.has(key)) throw new Refusal('template-forbidden-key', `the key \`${key}\` is not allowed`);
+      this.#count(key);
+      copy[key] = this.copy(value, depth + 1);
+    }
+    return copy;
+  }
+
+  #count(text: string): void {
+    this.#characters += text.length;
+    if (this.#characters > maxCharacters) throw new Refusal('manifest-too-large', 'it is larger than 1 MiB');
+  }
+}
+
+/** Copies foreign JSON within limits: depth, number of values, characters, and no key that could reach a prototype. */
+export function copyBounded(value: Json): CopyResult {
+  try {
+    return { kind: 'copied', value: new Copier().copy(value, 0) };
+  } catch (error) {
+    if (error instanceof Refusal) return { kind: 'refused', rule: error.rule, problem: error.message };
+    throw error;
+  }
+}
+
+/** A Job that remembers, for every leaf (a scalar or an empty collection), which layer set it last. */
+export class LayeredJob {
+  readonly document: DraftMap;
+  readonly #layers = new Map<string, Layer>();
+
+  /** @param template taken over, not copied. */
+  constructor(template: DraftMap, layer: Layer) {
+    this.document = template;
+    this.#record([], template, layer);
+  }
+
+  /** JSON pointer of each leaf, with its layer. */
+  get layers(): ReadonlyMap<string, Layer> {
+    return this.#layers;
+  }
+
+  read(path: Path): Draft | undefined {
+    return readAt(this.document, path);
+  }
+
+  /** Sets a value; maps on the way that are missing or null are made. */
+  set(path: Path, value: Draft, layer: Layer): void {
+    const parent = this.#reach(path.slice(0, -1));
+    this.#forget(path);
+    parent[String(path.at(-1))] = value;
+    this.#record(path, value, layer);
+  }
+
+  /** Replaces a list whose elements come from different layers. */
+  setList(path: Path, elements: readonly { readonly value: Draft; readonly layer: Layer }[]): void {
+    this.set(path, [], 'ours');
+    this.#layers.delete(pointerOf(path));
+    const parent = this.#reach(path.slice(0, -1));
+    parent[String(path.at(-1))] = elements.map(({ value }) => value);
+    for (const [index, { value, layer }] of elements.entries()) this.#record([...path, index], value, layer);
+  }
+
+  remove(path: Path): void {
+    const parent = this.read(path.slice(0, -1));
+    if (!isDraftMap(parent)) return;
+    this.#forget(path);
+    delete parent[String(path.at(-1))];
+  }
+
+  /** The map at a path of map keys and list indexes. An element that is no map is replaced by one. */
+  #reach(path: Path): DraftMap {
+    const found = this.read(path);
+    if (isDraftMap(found)) return found;
+    this.#forget(path);
+    const made: DraftMap = {};
+    const parent = this.read(path.slice(0, -1));
+    const step = path.at(-1);
+    if (Array.isArray(parent)) parent[Number(step)] = made;
+    else this.#reach(path.slice(0, -1))[String(step)] = made;
+    return made;
+  }
+
+  #forget(path: Path): void {
+    const pointer = pointerOf(path);
+    for (const known of this.#layers.keys()) {
+      if (known === pointer || known.startsWith(`${pointer}/`)) this.#layers.delete(known);
+    }
+    // The parent is no leaf any more.
+    this.#layers.delete(pointerOf(path.slice(0, -1)));
+  }
+
+  #record(path: Path, value: Draft, layer: Layer): void {
+    const children = Array.isArray(value) ? [...value.entries()] : isDraftMap(value) ? Object.entries(value) : [];
+    if (children.length === 0) this.#layers.set(pointerOf(path), layer);
+    for (const [step, child] of children) this.#record([...path, step], child, layer);
+  }
+}

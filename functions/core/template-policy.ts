@@ -1,0 +1,134 @@
+import { type Draft, type DraftMap, isDraftMap, type Path, pointerOf, readAt } from './job-document.ts';
+import { anyContainer, fieldOf, type Segment, type TemplatePolicy, templateRules } from './template-rules.ts';
+
+export type { TemplatePolicy } from './template-rules.ts';
+
+/** A field taken out of the flow author's template, as a JSON pointer into it, and the rule that did it. */
+export interface Removed {
+  readonly path: string;
+  readonly rule: string;
+}
+
+interface Match {
+  readonly path: Path;
+  readonly value: Draft;
+}
+
+function childrenOf({ path, value }: Match, segment: Segment): readonly Match[] {
+  const entries: readonly (readonly [string | number, Draft])[] = Array.isArray(value)
+    ? [...value.entries()]
+    : isDraftMap(value)
+      ? Object.entries(value)
+      : [];
+  const wanted = typeof segment === 'string' ? [segment] : segment;
+  return entries
+    .filter(([key]) => segment === '*' || wanted.includes(String(key)))
+    .map(([key, child]) => ({ path: [...path, key], value: child }));
+}
+
+function matchesOf(document: Draft, at: readonly Segment[]): readonly Match[] {
+  let matches: readonly Match[] = [{ path: [], value: document }];
+  for (const segment of at) matches = matches.flatMap((match) => childrenOf(match, segment));
+  return matches;
+}
+
+interface Removal extends Match {
+  readonly rule: string;
+}
+
+/** Each field once, in the order of the rules. */
+function removalsOf(template: DraftMap, policy: TemplatePolicy): readonly Removal[] {
+  const found = new Map<string, Removal>();
+  for (const rule of templateRules) {
+    if (rule.level === 'locked' && policy !== 'locked') continue;
+    const forbidden = matchesOf(template, rule.at).filter(({ path, value }) => rule.forbids(value, path.at(-1) ?? ''));
+    for (const match of forbidden) {
+      const pointer = pointerOf(match.path);
+      found.set(pointer, found.get(pointer) ?? { ...match, rule: rule.name });
+    }
+  }
+  return [...found.values()];
+}
+
+/** Lists from their end, so that no removal moves another one. */
+function remove(template: DraftMap, removals: readonly Removal[]): void {
+  const deepestAndLastFirst = removals.toSorted(
+    (a, b) => b.path.length - a.path.length || Number(b.path.at(-1)) - Number(a.path.at(-1)) || 0,
+  );
+  for (const { path } of deepestAndLastFirst) {
+    const parent = readAt(template, path.slice(0, -1));
+    const step = path.at(-1);
+    if (Array.isArray(parent)) parent.splice(Number(step), 1);
+    else if (isDraftMap(parent)) delete parent[String(step)];
+  }
+}
+
+/** Who refers to a list element of the pod by its name. */
+const references: readonly { readonly list: string; readonly from: readonly Segment[] }[] = [
+  { list: 'volumes', from: [...anyContainer, ['volumeMounts', 'volumeDevices'], '*'] },
+  { list: 'resourceClaims', from: [...anyContainer, 'resources', 'claims', '*'] },
+];
+
+/** Names removed with the list itself (`/…/resourceClaims`) or as its elements (`/…/volumes/3`). */
+function namesRemoved({ path, value }: Removal, list: string): readonly Draft[] {
+  const gone = path.at(-1) === list && Array.isArray(value) ? value : path.at(-2) === list ? [value] : [];
+  return gone.map((element) => fieldOf(element, 'name') ?? null);
+}
+
+interface Dangling {
+  readonly removal: Removal;
+  readonly user: string;
+}
+
+/** What stays in the template and refers by name, first user of each name. */
+function usersOf(
+  template: DraftMap,
+  from: readonly Segment[],
+  removed: ReadonlySet<string>,
+): ReadonlyMap<Draft, string> {
+  const users = new Map<Draft, string>();
+  for (const { path, value } of matchesOf(template, from)) {
+    const isGone = path.some((_step, index) => removed.has(pointerOf(path.slice(0, index + 1))));
+    const name = fieldOf(value, 'name') ?? null;
+    if (!isGone && !users.has(name)) users.set(name, pointerOf(path));
+  }
+  return users;
+}
+
+function danglingReference(template: DraftMap, removals: readonly Removal[]): Dangling | null {
+  const removed = new Set(removals.map(({ path }) => pointerOf(path)));
+  const dangling = references.flatMap(({ list, from }) => {
+    const users = usersOf(template, from, removed);
+    return removals.flatMap((removal) =>
+      namesRemoved(removal, list).flatMap((name) => {
+        const user = users.get(name);
+        return user === undefined ? [] : [{ removal, user }];
+      }),
+    );
+  });
+  return dangling[0] ?? null;
+}
+
+export type PolicyResult =
+  | { readonly kind: 'allowed'; readonly removed: readonly Removed[] }
+  | { readonly kind: 'refused'; readonly rule: string; readonly message: string };
+
+/**
+ * Takes out of a flow author's template, in place, what the policy does not allow, and says what. A removal that would
+ * leave something pointing at nothing refuses the run, naming both fields: the API server's answer would name one.
+ * The cluster has the last word (Pod Security, admission policies); this keeps flows from asking.
+ */
+export function applyTemplatePolicy(template: DraftMap, policy: TemplatePolicy): PolicyResult {
+  if (policy === 'open') return { kind: 'allowed', removed: [] };
+  const removals = removalsOf(template, policy);
+  const dangling = danglingReference(template, removals);
+  if (dangling !== null) {
+    const { removal, user } = dangling;
+    const message =
+      `The job template's \`${pointerOf(removal.path)}\` is not allowed here (rule ${removal.rule}, ` +
+      `template policy ${policy}), and \`${user}\` needs it.`;
+    return { kind: 'refused', rule: removal.rule, message };
+  }
+  remove(template, removals);
+  return { kind: 'allowed', removed: removals.map(({ path, rule }) => ({ path: pointerOf(path), rule })) };
+}

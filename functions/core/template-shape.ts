@@ -1,0 +1,56 @@
+import { type Draft, type DraftMap, isDraftMap, type Path, pointerOf, readAt } from './job-document.ts';
+
+interface Shape {
+  readonly at: Path;
+  readonly want: string;
+  readonly fits: (value: Draft | undefined) => boolean;
+}
+
+const isMap = isDraftMap;
+const isMapOrMissing = (value: Draft | undefined): boolean => value === undefined || isDraftMap(value);
+const isMapOrNothing = (value: Draft | undefined): boolean => value === null || isMapOrMissing(value);
+
+const podSpec = ['spec', 'template', 'spec'] as const;
+const flowContainer = [...podSpec, 'containers', 0] as const;
+
+const isNamed = (entry: Draft): boolean => isDraftMap(entry) && typeof entry['name'] === 'string';
+
+/**
+ * What generating a Job relies on. The peer fails with a Python error in most of these places, and where it does not,
+ * the API server refuses what it sends.
+ */
+const shapes: readonly Shape[] = [
+  { at: ['apiVersion'], want: '`batch/v1`', fits: (value) => (value ?? 'batch/v1') === 'batch/v1' },
+  { at: ['kind'], want: '`Job`', fits: (value) => (value ?? 'Job') === 'Job' },
+  { at: ['metadata'], want: 'a map', fits: isMapOrMissing },
+  { at: ['metadata', 'name'], want: 'a text', fits: (value) => value === undefined || typeof value === 'string' },
+  { at: ['metadata', 'labels'], want: 'a map', fits: isMapOrMissing },
+  { at: ['metadata', 'annotations'], want: 'a map', fits: isMapOrNothing },
+  { at: ['spec'], want: 'a map', fits: isMap },
+  { at: ['spec', 'template'], want: 'a map', fits: isMap },
+  { at: ['spec', 'template', 'metadata'], want: 'a map', fits: isMapOrMissing },
+  { at: ['spec', 'template', 'metadata', 'labels'], want: 'a map', fits: isMapOrMissing },
+  { at: ['spec', 'template', 'metadata', 'annotations'], want: 'a map', fits: isMapOrNothing },
+  { at: podSpec, want: 'a map', fits: isMap },
+  { at: [...podSpec, 'containers'], want: 'a list', fits: (value) => value === undefined || Array.isArray(value) },
+  { at: flowContainer, want: 'a map', fits: isMapOrMissing },
+  {
+    at: [...flowContainer, 'env'],
+    want: 'a list of entries with a name',
+    fits: (value) => value === undefined || (Array.isArray(value) && value.every(isNamed)),
+  },
+  {
+    at: [...flowContainer, 'image'],
+    want: 'a text',
+    fits: (value) => (value ?? '') === '' || typeof value === 'string',
+  },
+  { at: [...flowContainer, 'resources'], want: 'a map', fits: isMapOrMissing },
+  { at: [...flowContainer, 'resources', 'requests'], want: 'a map', fits: isMapOrNothing },
+  { at: [...flowContainer, 'resources', 'limits'], want: 'a map', fits: isMapOrNothing },
+];
+
+/** Why no Job can be generated from a template, as the end of a sentence; null when one can. */
+export function shapeProblem(template: DraftMap): string | null {
+  const wrong = shapes.find(({ at, fits }) => !fits(readAt(template, at)));
+  return wrong === undefined ? null : `\`${pointerOf(wrong.at)}\` must be ${wrong.want}`;
+}
