@@ -1,0 +1,44 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+
+import { buildScenario, defaultRuns } from '../../infra/local/scenario.ts';
+
+describe('scenario', () => {
+  it('has every kind of run once by default', () => {
+    const kinds = buildScenario(defaultRuns).map(({ flow }) => flow);
+
+    assert.deepEqual(kinds, [
+      'success',
+      'task-failure',
+      'exit-1',
+      'out-of-memory',
+      'image-never-pulls',
+      'cancelled-pending',
+      'cancelled-running',
+      'retry-due',
+      'foreign-labels',
+      'due-later',
+      'not-due-yet',
+      'unreadable-run-config',
+    ]);
+  });
+
+  it('repeats the kinds in turn, under names of their own', () => {
+    const names = buildScenario(40).map(({ name }) => name);
+
+    assert.equal(new Set(names).size, 40);
+    assert.deepEqual([names[0], names[12], names[39]], ['success-1', 'success-2', 'out-of-memory-4']);
+  });
+
+  it('lets everything that can be over be over after six ticks with 40 runs', () => {
+    assert.ok(buildScenario(40).every(({ expect }) => expect.afterTicks <= 6));
+  });
+
+  it('moves whole batches by whole minutes, so that no tick polls more than it may', () => {
+    const [first, second] = [0, 240].map((index) => buildScenario(241)[index]);
+
+    assert.equal(second?.flow, first?.flow);
+    assert.equal((second?.dueAtMs ?? 0) - (first?.dueAtMs ?? 0), 60_000);
+    assert.equal((second?.expect.afterTicks ?? 0) - (first?.expect.afterTicks ?? 0), 1);
+  });
+});
