@@ -1,0 +1,108 @@
+'use strict';
+
+const { mkdir, rm, writeFile } = require('node:fs/promises');
+const path = require('node:path');
+
+const { build } = require('esbuild');
+
+const root = path.join(__dirname, '..');
+
+// CommonJS, because `serverless invoke local`, the Lambda runtime and the emulators all load it, and because it starts
+// faster than ESM. Module-first, because CommonJS sources of the SDK and of graphql cannot be shaken.
+const options = {
+  absWorkingDir: root,
+  bundle: true,
+  format: 'cjs',
+  platform: 'node',
+  target: 'node24',
+  mainFields: ['module', 'main'],
+  minify: true,
+  legalComments: 'none',
+  alias: { undici: './infra/no-undici.cjs' },
+  metafile: true,
+  logLevel: 'warning',
+};
+
+// Packages that an idle tick does not need: what is loaded by `import()` and matches goes into a file beside index.js,
+// read when that line runs. esbuild's code splitting would do the same but exists for ESM output only.
+const lazyFiles = [
+  // Only a Job template is YAML.
+  { file: 'yaml.js', holds: /^yaml$/u },
+  // The SDK's credential chain but for its first link, the environment variables: those are what Lambda gives.
+  { file: 'credentials.js', holds: /^@(?:aws-sdk|smithy)\/credential-provider-/u },
+];
+
+/** Points matching imports at the files above and collects, per file, the modules that it has to hold. */
+function setApart(modules) {
+  return {
+    name: 'set-apart',
+    setup({ onResolve, resolve }) {
+      onResolve({ filter: /^[^./]/ }, async ({ path: name, kind, importer, resolveDir, pluginData }) => {
+        if (kind !== 'dynamic-import' || pluginData === setApart) return undefined;
+        const lazy = lazyFiles.find(({ holds }) => holds.test(name));
+        if (lazy === undefined) return undefined;
+        const found = await resolve(name, { kind, importer, resolveDir, pluginData: setApart });
+        modules.set(lazy.file, new Set(modules.get(lazy.file)).add(found.path));
+        return { path: `./${lazy.file}`, external: true };
+      });
+    },
+  };
+}
+
+const filesOf = ({ metafile }) =>
+  Object.entries(metafile.outputs).map(([output, { bytes, inputs }]) => ({
+    file: path.basename(output),
+    bytes,
+    inputs: Object.entries(inputs).map(([input, { bytesInOutput }]) => ({ input, bytes: bytesInOutput })),
+  }));
+
+async function bundleFunction(name, folder) {
+  await rm(folder, { recursive: true, force: true });
+  const modules = new Map();
+  const index = await build({
+    ...options,
+    entryPoints: [`functions/${name}.ts`],
+    outfile: path.join(folder, 'index.js'),
+    plugins: [setApart(modules)],
+    // Makes a `require` of each `import()` that is left, so that both sides of it share esbuild's own interop.
+    supported: { 'dynamic-import': false },
+  });
+  // Unused code is gone by now, and its imports with it: only what index.js still names is written.
+  const imports = Object.values(index.metafile.outputs).flatMap((output) => output.imports);
+  const named = new Set(imports.map((imported) => imported.path));
+  const rest = await Promise.all(
+    [...modules]
+      .filter(([file]) => named.has(`./${file}`))
+      .map(([file, paths]) => {
+        const contents = [...paths].map((module) => `export * from ${JSON.stringify(module)};`).join('\n');
+        return build({ ...options, stdin: { contents, resolveDir: root }, outfile: path.join(folder, file) });
+      }),
+  );
+  return { name, files: [index, ...rest].flatMap(filesOf) };
+}
+
+async function bundleFunctions(names, outdir) {
+  await mkdir(outdir, { recursive: true });
+  // For runs on this machine, where the repository's own package.json says ESM. It does not go into the zip.
+  await writeFile(path.join(outdir, 'package.json'), '{ "type": "commonjs" }\n');
+  return Promise.all(names.map((name) => bundleFunction(name, path.join(outdir, name))));
+}
+
+/** Serverless plugin: `serverless deploy` bundles by itself, there is no build step to forget. */
+class Bundle {
+  constructor({ service }) {
+    this.service = service;
+    this.hooks = {
+      'before:package:createDeploymentArtifacts': () => this.bundle(),
+      'before:deploy:function:packageFunction': () => this.bundle(),
+      'before:invoke:local:invoke': () => this.bundle(),
+    };
+  }
+
+  bundle() {
+    return bundleFunctions(Object.keys(this.service.functions), path.join(root, 'dist'));
+  }
+}
+
+module.exports = Bundle;
+module.exports.bundleFunctions = bundleFunctions;

@@ -1,0 +1,103 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { promisify } from 'node:util';
+
+import { bundleFunctions, type BundledFile, type BundledFunction } from '../../infra/bundle.cjs';
+
+/** The package or, of the generated client, the class that an input belongs to. */
+const isFrom = (part: string, { input, bytes }: BundledFile['inputs'][number]): boolean =>
+  bytes > 0 && (input.includes(`node_modules/${part}/`) || input.endsWith(`/${part}.js`));
+
+/** Runs a line in a fresh process that sees the bundles, and gives what it printed. */
+async function run(folder: string, line: string): Promise<string> {
+  const { stdout } = await promisify(execFile)(process.execPath, ['-e', line], { cwd: folder, env: {} });
+  return stdout.trim();
+}
+
+describe('the bundles', () => {
+  let folder = '';
+  let bundles: readonly BundledFunction[] = [];
+  before(async () => {
+    folder = await mkdtemp(path.join(tmpdir(), 'bundle-'));
+    bundles = await bundleFunctions(['dispatch', 'reconcile'], folder);
+  });
+  after(() => rm(folder, { recursive: true }));
+
+  const fileOf = (name: string, file: string): BundledFile => {
+    const found = bundles.find((bundle) => bundle.name === name)?.files.find((candidate) => candidate.file === file);
+    assert.ok(found, `${name}/${file} is there`);
+    return found;
+  };
+
+  const kept = ['graphql-request', 'BatchV1Api', '@aws-sdk/client-eks', '@aws-lambda-powertools/logger'];
+  const leftOut = {
+    undici: 'one connection per request, a tenth of a second of import',
+    'js-yaml': 'of KubeConfig',
+    'openid-client': 'of KubeConfig',
+    ws: 'of exec and attach',
+    CoreV1Api: 'lists are read as plain JSON',
+    yaml: 'only a template needs it',
+    '@aws-sdk/credential-provider-ini': 'Lambda has no profiles',
+  };
+
+  for (const name of ['dispatch', 'reconcile']) {
+    for (const [part, why] of Object.entries(leftOut)) {
+      it(`keep ${part} out of what an idle tick of ${name} loads: ${why}`, () => {
+        const { inputs } = fileOf(name, 'index.js');
+        assert.deepEqual(
+          inputs.filter((input) => isFrom(part, input)),
+          [],
+        );
+      });
+    }
+
+    it(`hold what ${name} works with`, () => {
+      const { inputs } = fileOf(name, 'index.js');
+      for (const part of kept)
+        assert.ok(
+          inputs.some((input) => isFrom(part, input)),
+          part,
+        );
+    });
+
+    it(`keep what an idle tick of ${name} loads below 1000 kB`, () => {
+      const { bytes } = fileOf(name, 'index.js');
+      assert.ok(bytes <= 1_000_000, `${bytes} bytes`);
+    });
+  }
+
+  it('keep the decisions of the other function out', () => {
+    const sources = (name: string): readonly string[] => fileOf(name, 'index.js').inputs.map(({ input }) => input);
+    assert.ok(sources('dispatch').includes('functions/ticks/dispatch-tick.ts'));
+    assert.ok(!sources('dispatch').includes('functions/ticks/reconcile-tick.ts'));
+    assert.ok(sources('reconcile').includes('functions/ticks/reconcile-tick.ts'));
+    assert.ok(!sources('reconcile').includes('functions/ticks/dispatch-tick.ts'));
+  });
+
+  it('have a handler under the name that serverless.yml gives', async () => {
+    const line = "for (const name of ['dispatch', 'reconcile']) console.log(typeof require(`./${name}/index`).handler)";
+    assert.equal(await run(folder, line), 'function\nfunction');
+  });
+
+  it('have the parser of dispatch in a file of its own that works', async () => {
+    const line = "console.log(require('./dispatch/yaml.js').parseDocument('kind: Job').toJS().kind)";
+    assert.equal(await run(folder, line), 'Job');
+    assert.deepEqual(
+      bundles.map(({ name, files }) => [name, files.map(({ file }) => file).toSorted()]),
+      [
+        ['dispatch', ['credentials.js', 'index.js', 'yaml.js']],
+        ['reconcile', ['credentials.js', 'index.js']],
+      ],
+    );
+  });
+
+  it('say in a sentence what is missing when something reaches for undici', async () => {
+    const stand = path.join(import.meta.dirname, '../../infra/no-undici.cjs');
+    const line = `try { new (require(${JSON.stringify(stand)}).Agent)() } catch (error) { console.log(error.message) }`;
+    assert.match(await run(folder, line), /^undici is left out of the bundles: .*session\.ts/u);
+  });
+});

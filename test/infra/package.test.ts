@@ -1,0 +1,276 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { promisify } from 'node:util';
+
+import { functionLimitMs } from '../../functions/limits.ts';
+import { variables } from '../../functions/variables.ts';
+import { agentGroup } from '../../infra/rbac.ts';
+import {
+  cycleIn,
+  filesInZip,
+  namesOfType,
+  propertiesOf,
+  referencesIn,
+  type Template,
+} from '../support/cloudformation.ts';
+
+const root = path.join(import.meta.dirname, '../..');
+const cli = path.join(root, 'node_modules/.bin/serverless');
+
+/** The longest that AWS has. */
+const longestRegion = 'ap-southeast-2';
+
+const camelCase = (name: string): string =>
+  name.toLowerCase().replaceAll(/_([a-z])/gu, (_, letter: string) => letter.toUpperCase());
+
+/** Variables that the stack passes on, by the param each comes from; the local commands' token is none. */
+const passedOn = variables.filter(({ name }) => name !== 'RUNNER_TOKEN').map(({ name }) => name);
+
+/** As on a build server: no credentials, no region, nothing of this shell's environment. */
+async function serverless(home: string, args: readonly string[]): Promise<string> {
+  const env = { PATH: `${path.dirname(process.execPath)}:/usr/bin:/bin`, HOME: home };
+  const { stdout } = await promisify(execFile)(process.execPath, [cli, ...args], { cwd: root, env });
+  return stdout;
+}
+
+async function packageInto(folder: string, options: readonly string[]): Promise<Template> {
+  await serverless(folder, ['package', '--package', folder, ...options]);
+  const text = await readFile(path.join(folder, 'cloudformation-template-update-stack.json'), 'utf8');
+  return JSON.parse(text) as Template;
+}
+
+const params = (values: Readonly<Record<string, string>>): readonly string[] =>
+  Object.entries(values).flatMap(([name, value]) => ['--param', `${name}=${value}`]);
+
+const statementsOf = (template: Template): readonly Record<string, unknown>[] => {
+  const [policy] = propertiesOf(template, 'IamRoleLambdaExecution')['Policies'] as [
+    { PolicyDocument: { Statement: Record<string, unknown>[] } },
+  ];
+  return policy.PolicyDocument.Statement;
+};
+
+const environmentOf = (template: Template, name: string): Record<string, unknown> =>
+  (propertiesOf(template, name)['Environment'] as { Variables: Record<string, unknown> }).Variables;
+
+/** Joins what CloudFormation would, in the region with the longest name. */
+function textOf(value: unknown): string {
+  if (typeof value === 'string') return value;
+  const { 'Fn::Join': join, Ref } = value as { 'Fn::Join'?: [string, unknown[]]; Ref?: string };
+  if (join !== undefined) return join[1].map(textOf).join(join[0]);
+  assert.equal(Ref, 'AWS::Region');
+  return longestRegion;
+}
+
+const functionNames = ['DispatchLambdaFunction', 'ReconcileLambdaFunction'];
+
+describe('the package that is deployed', () => {
+  let folder = '';
+  let template: Template;
+  before(async () => {
+    folder = await mkdtemp(path.join(tmpdir(), 'package-'));
+    template = await packageInto(folder, params({ prefectApi: 'https://prefect.example', eksClusterName: 'prod' }));
+  });
+  after(() => rm(folder, { recursive: true }));
+
+  it('has two functions on the pinned runtime, with the time limit that the code counts on', () => {
+    assert.deepEqual(namesOfType(template, 'AWS::Lambda::Function'), functionNames);
+    for (const name of functionNames) {
+      const { Runtime, Architectures, MemorySize, Timeout } = propertiesOf(template, name);
+      assert.deepEqual(
+        { Runtime, Architectures, MemorySize, Timeout },
+        { Runtime: 'nodejs24.x', Architectures: ['arm64'], MemorySize: 512, Timeout: functionLimitMs / 1000 },
+      );
+      assert.equal(propertiesOf(template, name)['ReservedConcurrentExecutions'], 1);
+    }
+  });
+
+  it('invokes each once a minute and leaves retries to the next minute', () => {
+    const rules = namesOfType(template, 'AWS::Events::Rule').map((name) => propertiesOf(template, name));
+    assert.deepEqual(
+      rules.map(({ ScheduleExpression, State }) => ({ ScheduleExpression, State })),
+      functionNames.map(() => ({ ScheduleExpression: 'rate(1 minute)', State: 'ENABLED' })),
+    );
+    const settings = namesOfType(template, 'AWS::Lambda::EventInvokeConfig').map((name) =>
+      propertiesOf(template, name),
+    );
+    assert.deepEqual(
+      settings.map(({ MaximumRetryAttempts, MaximumEventAgeInSeconds }) => [
+        MaximumRetryAttempts,
+        MaximumEventAgeInSeconds,
+      ]),
+      [
+        [0, 60],
+        [0, 60],
+      ],
+    );
+  });
+
+  it('gives both functions every variable there is, unset but for the required ones', () => {
+    for (const name of functionNames) {
+      const environment = environmentOf(template, name);
+      assert.deepEqual(Object.keys(environment).toSorted(), passedOn.toSorted());
+      const set = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''));
+      assert.deepEqual(set, {
+        PREFECT_API: 'https://prefect.example',
+        RUNNER_TOKEN_SECRET_ARN: { Ref: 'RunnerToken' },
+        EKS_CLUSTER_NAME: 'prod',
+        STACK_ID: 'prefect-serverless-agent-dev',
+        LOG_LEVEL: 'INFO',
+      });
+    }
+  });
+
+  it('allows the functions to describe one cluster and to read one secret, beside their own logs', () => {
+    const cluster = 'arn:${AWS::Partition}:eks:${AWS::Region}:${AWS::AccountId}:cluster/prod';
+    const beyondLogs = statementsOf(template).filter(({ Action }) => !String(Action).startsWith('logs:'));
+    assert.deepEqual(beyondLogs, [
+      { Effect: 'Allow', Action: ['eks:DescribeCluster'], Resource: { 'Fn::Sub': cluster } },
+      { Effect: 'Allow', Action: ['secretsmanager:GetSecretValue'], Resource: { Ref: 'RunnerToken' } },
+    ]);
+  });
+
+  it('makes an empty secret that outlives the stack', () => {
+    assert.equal(template.Resources['RunnerToken']?.DeletionPolicy, 'Retain');
+    assert.deepEqual(Object.keys(propertiesOf(template, 'RunnerToken')), ['Description']);
+  });
+
+  it('lets the functions into the cluster as the group that the printed RBAC binds', () => {
+    assert.deepEqual(propertiesOf(template, 'ClusterAccess')['KubernetesGroups'], [agentGroup]);
+  });
+
+  it('refers to nothing that is not there, and never in a circle', () => {
+    const known = new Set(Object.keys(template.Resources));
+    assert.deepEqual(
+      referencesIn(template).filter((name) => !known.has(name)),
+      [],
+    );
+    assert.equal(cycleIn(template), null);
+  });
+
+  it('ships of each function its bundle and nothing else', () => {
+    assert.deepEqual(filesInZip(path.join(folder, 'dispatch.zip')), [
+      'dist/dispatch/credentials.js',
+      'dist/dispatch/index.js',
+      'dist/dispatch/yaml.js',
+    ]);
+    assert.deepEqual(filesInZip(path.join(folder, 'reconcile.zip')), [
+      'dist/reconcile/credentials.js',
+      'dist/reconcile/index.js',
+    ]);
+  });
+
+  it('logs JSON at a level that keeps the metrics, and not for ever', () => {
+    for (const name of functionNames) {
+      assert.deepEqual(propertiesOf(template, name)['LoggingConfig'], {
+        LogFormat: 'JSON',
+        ApplicationLogLevel: 'INFO',
+        SystemLogLevel: 'WARN',
+      });
+    }
+    const groups = namesOfType(template, 'AWS::Logs::LogGroup').map((name) => propertiesOf(template, name));
+    assert.deepEqual(
+      groups.map(({ RetentionInDays }) => RetentionInDays),
+      [30, 30],
+    );
+  });
+});
+
+describe('the package of a stack with every param given', () => {
+  const secretArn = 'arn:aws:secretsmanager:eu-west-1:111122223333:secret:team/runner.token-AbCdEf';
+  const settable = passedOn.filter((name) => name !== 'RUNNER_TOKEN_SECRET_ARN' && name !== 'LOG_LEVEL');
+  let folder = '';
+  let template: Template;
+  before(async () => {
+    folder = await mkdtemp(path.join(tmpdir(), 'package-'));
+    const options = [
+      '--stage',
+      'production',
+      ...params(Object.fromEntries(settable.map((name) => [camelCase(name), `value of ${name}`]))),
+      ...params({ secretArn, manageAccessEntry: 'false', scheduleEnabled: 'false', reservedConcurrency: 'none' }),
+      ...params({ network: 'private', subnetIds: 'subnet-1,subnet-2', securityGroupIds: 'sg-1', logLevel: 'ERROR' }),
+    ];
+    template = await packageInto(folder, options);
+  });
+  after(() => rm(folder, { recursive: true }));
+
+  it('passes each on in the variable of its name', () => {
+    const want = Object.fromEntries(settable.map((name) => [name, `value of ${name}`]));
+    for (const name of functionNames) {
+      assert.deepEqual(environmentOf(template, name), {
+        ...want,
+        RUNNER_TOKEN_SECRET_ARN: secretArn,
+        LOG_LEVEL: 'ERROR',
+      });
+    }
+  });
+
+  it('uses the given secret, makes none, and leaves the access entry to others', () => {
+    assert.deepEqual(namesOfType(template, 'AWS::SecretsManager::Secret'), []);
+    assert.deepEqual(namesOfType(template, 'AWS::EKS::AccessEntry'), []);
+    assert.deepEqual(statementsOf(template).at(-1)?.['Resource'], secretArn);
+  });
+
+  it('stops the schedules and reserves no concurrency', () => {
+    const rules = namesOfType(template, 'AWS::Events::Rule').map((name) => propertiesOf(template, name));
+    assert.deepEqual(
+      rules.map(({ State }) => State),
+      ['DISABLED', 'DISABLED'],
+    );
+    for (const name of functionNames) {
+      assert.equal(propertiesOf(template, name)['ReservedConcurrentExecutions'], undefined);
+    }
+  });
+
+  it('stands in the private network', () => {
+    assert.deepEqual(propertiesOf(template, 'DispatchLambdaFunction')['VpcConfig'], {
+      SubnetIds: { 'Fn::Split': [',', 'subnet-1,subnet-2'] },
+      SecurityGroupIds: { 'Fn::Split': [',', 'sg-1'] },
+    });
+  });
+
+  it('refers to nothing that is not there, and never in a circle', () => {
+    const known = new Set(Object.keys(template.Resources));
+    assert.deepEqual(
+      referencesIn(template).filter((name) => !known.has(name)),
+      [],
+    );
+    assert.equal(cycleIn(template), null);
+  });
+
+  it('has names that AWS takes, in the region with the longest name', () => {
+    const names = [
+      ...functionNames.map((name) => propertiesOf(template, name)['FunctionName']),
+      propertiesOf(template, 'IamRoleLambdaExecution')['RoleName'],
+    ];
+    for (const name of names.map(textOf)) assert.ok(name.length <= 64, name);
+  });
+
+  it('lets no log level drop the metrics', () => {
+    const { ApplicationLogLevel } = propertiesOf(template, 'DispatchLambdaFunction')['LoggingConfig'] as {
+      ApplicationLogLevel: string;
+    };
+    assert.equal(ApplicationLogLevel, 'INFO');
+  });
+});
+
+describe('the configuration of a stack whose API wants no token', () => {
+  it('has no secret, and no right to read one', async () => {
+    const required = params({ prefectApi: 'http://prefect:4200', eksClusterName: 'prod', secretArn: 'none' });
+    const printed = await serverless(tmpdir(), ['print', '--format', 'json', ...required]);
+    const { provider, resources } = JSON.parse(printed) as {
+      provider: { environment: Record<string, string>; iam: { role: { statements: { Action: string[] }[] } } };
+      resources: unknown;
+    };
+
+    assert.equal(provider.environment['RUNNER_TOKEN_SECRET_ARN'], '');
+    assert.deepEqual(
+      provider.iam.role.statements.flatMap(({ Action }) => Action),
+      ['eks:DescribeCluster'],
+    );
+    assert.doesNotMatch(JSON.stringify(resources), /SecretsManager/u);
+  });
+});
