@@ -30,10 +30,10 @@ export interface CreateBackOff {
   readonly notBefore: Date;
 }
 
-/** The kubelet's progress with one pod's script. */
-export interface ScriptProgress {
-  readonly stepsDone: number;
-  readonly ended: boolean;
+/** How often pods of a Job failed, and when the last one ended: the next one waits longer each time. */
+export interface RetryBackOff {
+  readonly failures: number;
+  readonly lastAt: Date;
 }
 
 /** Small seeded generator (mulberry32): the same seed gives the same cluster. */
@@ -57,7 +57,11 @@ export class ClusterState {
   readonly snapshots = new Map<string, Snapshot>();
   readonly tokens = new Map<string, Identity>();
   readonly createBackOff = new Map<string, CreateBackOff>();
-  readonly scriptProgress = new Map<string, ScriptProgress>();
+  readonly retryBackOff = new Map<string, RetryBackOff>();
+  /** Event keys by what they say, so that a repeated event is counted instead of stored twice. */
+  readonly eventKeys = new Map<string, string>();
+  /** How many steps of its script a pod has been through, by pod uid. */
+  readonly scriptSteps = new Map<string, number>();
   /** Nodes that nobody hears from: pods on them are not ended by a kubelet. */
   readonly lostNodes = new Set<string>();
   /** Rights that were asked for and granted, `group/resource verb`, by user; a test holds the printed Role against it. */
@@ -114,7 +118,7 @@ export class ClusterState {
     if (!this.table(resource).delete(keyOf(resource, metadata))) return;
     this.nextVersion();
     if (resource.plural === 'pods') this.#forgetPod(metadata.uid);
-    if (resource.plural === 'jobs') this.createBackOff.delete(metadata.uid);
+    if (resource.plural === 'jobs') this.#forgetJob(metadata.uid);
   }
 
   /** Objects of a namespace ('' = all of them) in the order of the store: by key. */
@@ -137,8 +141,18 @@ export class ClusterState {
     };
   }
 
+  /** Every object of the resource, in the order of their creation: for those who look at them all. */
+  all(resource: Resource): MapIterator<KubeObject> {
+    return this.table(resource).values();
+  }
+
+  #forgetJob(uid: string): void {
+    this.createBackOff.delete(uid);
+    this.retryBackOff.delete(uid);
+  }
+
   #forgetPod(uid: string): void {
-    this.scriptProgress.delete(uid);
+    this.scriptSteps.delete(uid);
     for (const key of this.logs.keys()) if (key.startsWith(`${uid}/`)) this.logs.delete(key);
   }
 }
