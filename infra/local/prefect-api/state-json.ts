@@ -95,11 +95,31 @@ const integer =
 
 const noResult: JsonRecord = { type: 'NoResultType', __version__: coreVersion };
 
+/** Kinds of result and what they carry beside a location (prefect 1.4.1 src/prefect/serialization/result.py). */
+const resultPlaces: Readonly<Record<string, string | null>> = {
+  Result: null,
+  AzureResult: 'container',
+  ConstantResult: null,
+  GCSResult: 'bucket',
+  LocalResult: 'dir',
+  PrefectResult: null,
+  S3Result: 'bucket',
+  SecretResult: null,
+};
+
+/** A kind of result that the service does not know becomes a plain one. */
+function plainOrKnown(value: JsonRecord, type: string): JsonRecord {
+  const known = Object.hasOwn(resultPlaces, type) ? type : 'Result';
+  const place = resultPlaces[known] ?? null;
+  const placed = place === null ? {} : { [place]: value[place] ?? null };
+  return { ...placed, location: value['location'] ?? null, type: known, __version__: coreVersion };
+}
+
 function readResult(value: JsonValue, field: string): JsonValue {
   if (value === null) return refuse(field, 'Field may not be null.');
   if (!isRecord(value)) throw new InvalidState({ [field]: { _schema: `Invalid data type: ${pythonStr(value)}` } });
-  if (value['type'] === 'NoResultType') return noResult;
-  return { location: null, type: 'Result', ...value, __version__: coreVersion };
+  const type = pythonStr(value['type'] ?? null);
+  return type === 'NoResultType' ? noResult : plainOrKnown(value, type);
 }
 
 const result: ReadField = (value, field) => (value === undefined ? noResult : readResult(value, field));
