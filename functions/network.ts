@@ -31,9 +31,13 @@ const advice: Readonly<Record<NetworkFailure['kind'], string>> = {
   other: 'the connection failed; the next tick tries again',
 };
 
+/** What a request that waits for its connection is told when there comes to be none; the reason is its cause. */
+const cancelled = 'ERR_HTTP2_STREAM_CANCEL';
+
 /** The `code` of a Node.js error, or an empty string. */
 export function codeOf(error: unknown): string {
   if (typeof error !== 'object' || error === null || !('code' in error)) return '';
+  if (error.code === cancelled && 'cause' in error && error.cause !== undefined) return codeOf(error.cause);
   return typeof error.code === 'string' ? error.code : '';
 }
 

@@ -1,6 +1,6 @@
 import http2 from 'node:http2';
 
-import { codeOf } from '../network.ts';
+import { codeOf, describeNetworkFailure } from '../network.ts';
 
 /** Where the API server is and how to know it. Client certificate and key are for kubeconfigs of local commands. */
 export interface ClusterAddress {
@@ -54,8 +54,7 @@ function mayRepeat({ method, signal }: ApiRequest, error: unknown): boolean {
   return wasNotProcessed(error) || (method === 'GET' && isDeadSession(error));
 }
 
-const deadSession: ReadonlySet<string> = new Set(['ECONNRESET', 'EPIPE', 'ERR_HTTP2_SESSION_ERROR']);
-const isDeadSession = (error: unknown): boolean => deadSession.has(codeOf(error));
+const isDeadSession = (error: unknown): boolean => describeNetworkFailure(error).kind === 'broken';
 
 function headersOf(raw: http2.IncomingHttpHeaders): Record<string, string> {
   const headers: Record<string, string> = {};
@@ -73,8 +72,12 @@ async function readBody(stream: http2.ClientHttp2Stream): Promise<string> {
     if (size > maxAnswerBytes) throw new Error(`The answer is larger than ${maxAnswerBytes} bytes.`);
     chunks.push(chunk as Buffer);
   }
+  // When the connection dies in the middle, the loop just ends, as if that were all.
+  if (!stream.readableEnded || stream.rstCode !== http2.constants.NGHTTP2_NO_ERROR) throw brokenOff();
   return Buffer.concat(chunks).toString();
 }
+
+const brokenOff = (): Error => Object.assign(new Error('The stream ended early.'), { code: 'ECONNRESET' });
 
 async function exchange(session: http2.ClientHttp2Session, request: ApiRequest): Promise<ApiAnswer> {
   request.signal.throwIfAborted();
@@ -83,7 +86,7 @@ async function exchange(session: http2.ClientHttp2Session, request: ApiRequest):
   const { promise, resolve, reject } = Promise.withResolvers<http2.IncomingHttpHeaders>();
   stream.on('response', resolve).on('error', reject);
   // A session can die under a stream without an error of its own; the answer then never begins.
-  stream.on('close', () => reject(Object.assign(new Error('The stream ended early.'), { code: 'ECONNRESET' })));
+  stream.on('close', () => reject(brokenOff()));
   if (request.body !== undefined) stream.end(request.body);
   const [raw, body] = await Promise.all([promise, readBody(stream)]);
   return { status: Number(raw[':status']), headers: headersOf(raw), body };
@@ -97,6 +100,7 @@ async function exchange(session: http2.ClientHttp2Session, request: ApiRequest):
 export function openSession({ endpoint, ca, clientCert, clientKey }: ClusterAddress): ApiSession {
   let session: http2.ClientHttp2Session | null = null;
   let opened = 0;
+  let closed = false;
   const open = (): http2.ClientHttp2Session => {
     opened += 1;
     const fresh = http2.connect(endpoint, {
@@ -112,6 +116,7 @@ export function openSession({ endpoint, ca, clientCert, clientKey }: ClusterAddr
     if (session === dead) session = null;
   };
   const living = (): http2.ClientHttp2Session => {
+    if (closed) throw brokenOff();
     if (session === null || session.closed || session.destroyed) session = open();
     return session;
   };
@@ -127,6 +132,9 @@ export function openSession({ endpoint, ca, clientCert, clientKey }: ClusterAddr
       }
     },
     connections: () => opened,
-    close: () => session?.destroy(),
+    close: () => {
+      closed = true;
+      session?.destroy();
+    },
   };
 }

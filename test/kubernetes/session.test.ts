@@ -1,0 +1,199 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import http2 from 'node:http2';
+import type { AddressInfo } from 'node:net';
+import { describe, it } from 'node:test';
+
+import { openSession, type ApiRequest, type ApiSession } from '../../functions/kubernetes/session.ts';
+import { describeNetworkFailure } from '../../functions/network.ts';
+import { makeServingCertificate } from '../../infra/local/kubernetes-api/certificates.ts';
+import { patient } from '../support/clients.ts';
+
+type OnStream = (stream: http2.ServerHttp2Stream, path: string, session: http2.ServerHttp2Session) => void;
+
+interface World extends AsyncDisposable {
+  readonly session: ApiSession;
+  readonly stranger: ApiSession;
+  readonly seen: string[];
+}
+
+const answer: OnStream = (stream, path) => {
+  stream.respond({ ':status': 200, 'x-path': path });
+  stream.end('done');
+};
+
+/** A bare HTTP/2 server: what a connection may do to us is below what the local API plays. */
+async function startWorld(onStream: OnStream = answer): Promise<World> {
+  const { caPem, ...tls } = await makeServingCertificate();
+  const server = http2.createSecureServer(tls);
+  const seen: string[] = [];
+  const sessions = new Set<http2.ServerHttp2Session>();
+  server.on('session', (session) => sessions.add(session));
+  server.on('stream', (stream, headers) => {
+    stream.on('error', () => stream.destroy());
+    const path = headers[':path'] ?? '';
+    seen.push(`${headers[':method']} ${path}`);
+    if (stream.session !== undefined) onStream(stream, path, stream.session as http2.ServerHttp2Session);
+  });
+  server.on('sessionError', () => undefined);
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const endpoint = `https://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const session = openSession({ endpoint, ca: caPem });
+  const stranger = openSession({ endpoint, ca: null });
+  return {
+    session,
+    stranger,
+    seen,
+    [Symbol.asyncDispose]: async () => {
+      session.close();
+      stranger.close();
+      for (const each of sessions) each.destroy();
+      server.close();
+    },
+  };
+}
+
+const get = (path: string, wish: Partial<ApiRequest> = {}): ApiRequest => ({
+  method: 'GET',
+  path,
+  headers: {},
+  signal: patient(),
+  ...wish,
+});
+const post = (path: string): ApiRequest => get(path, { method: 'POST', body: '{}' });
+
+describe('openSession', () => {
+  it('opens nothing before the first request', async () => {
+    await using world = await startWorld();
+
+    assert.equal(world.session.connections(), 0);
+  });
+
+  it('carries many requests over one connection', async () => {
+    await using world = await startWorld();
+
+    const paths = Array.from({ length: 250 }, (_, n) => `/${n}`);
+    const answers = await Promise.all(paths.map((path) => world.session.send(get(path))));
+
+    assert.deepEqual(
+      answers.map(({ headers }) => headers['x-path']),
+      paths,
+    );
+    assert.equal(world.session.connections(), 1);
+  });
+
+  it('opens another connection after the server said to go away', async () => {
+    await using world = await startWorld((stream, path, session) => {
+      answer(stream, path, session);
+      if (path === '/first') session.goaway();
+    });
+    await world.session.send(get('/first'));
+
+    const { status } = await world.session.send(post('/second'));
+
+    assert.deepEqual([status, world.session.connections()], [200, 2]);
+  });
+
+  it('opens another connection after the old one died between two requests', async () => {
+    await using world = await startWorld((stream, path, session) => {
+      answer(stream, path, session);
+      if (path === '/last') stream.on('close', () => session.destroy());
+    });
+    await world.session.send(get('/last'));
+    await new Promise((resolve) => setImmediate(resolve));
+
+    const { status } = await world.session.send(get('/next'));
+
+    assert.equal(status, 200);
+  });
+
+  it('sends a refused stream again, even a create', async () => {
+    let refusals = 1;
+    await using world = await startWorld((stream, path, session) => {
+      if (refusals === 0) return answer(stream, path, session);
+      refusals -= 1;
+      return stream.close(http2.constants.NGHTTP2_REFUSED_STREAM);
+    });
+
+    const { status } = await world.session.send(post('/jobs'));
+
+    assert.deepEqual([status, world.seen], [200, ['POST /jobs', 'POST /jobs']]);
+  });
+
+  const dying: Record<string, { request: ApiRequest; times: number; wantSeen: number; wantOk: boolean }> = {
+    'a read once': { request: get('/jobs'), times: 1, wantSeen: 2, wantOk: true },
+    'a read not twice': { request: get('/jobs'), times: 2, wantSeen: 2, wantOk: false },
+    'a create never': { request: post('/jobs'), times: 1, wantSeen: 1, wantOk: false },
+  };
+  for (const [name, { request, times, wantSeen, wantOk }] of Object.entries(dying)) {
+    it(`repeats ${name} when the connection dies under it`, async () => {
+      let left = times;
+      await using world = await startWorld((stream, path, session) => {
+        if (left === 0) return answer(stream, path, session);
+        left -= 1;
+        return session.destroy();
+      });
+
+      const outcome = await world.session.send(request).then(
+        () => true,
+        (error: unknown) => (describeNetworkFailure(error).kind === 'broken' ? false : 'another error'),
+      );
+
+      assert.deepEqual([outcome, world.seen.length], [wantOk, wantSeen]);
+    });
+  }
+
+  it('rejects an answer that ends in the middle', async () => {
+    await using world = await startWorld((stream, _path, session) => {
+      stream.respond({ ':status': 200 });
+      stream.write('half', () => setImmediate(() => session.destroy()));
+    });
+
+    await assert.rejects(world.session.send(post('/jobs')), (error) => describeNetworkFailure(error).kind === 'broken');
+  });
+
+  it('gives up one request without touching the others', async () => {
+    await using world = await startWorld((stream, path, session) => {
+      if (path !== '/never') setImmediate(() => answer(stream, path, session));
+    });
+    const giveUp = new AbortController();
+
+    const never = world.session.send(get('/never', { signal: giveUp.signal }));
+    const other = world.session.send(get('/other'));
+    giveUp.abort();
+
+    await assert.rejects(never, (error) => describeNetworkFailure(error).kind === 'too-late');
+    assert.equal((await other).status, 200);
+    assert.equal(world.session.connections(), 1);
+  });
+
+  it('sends nothing for a signal that has aborted before', async () => {
+    await using world = await startWorld();
+
+    await assert.rejects(world.session.send(get('/', { signal: AbortSignal.abort() })));
+
+    assert.deepEqual(world.seen, []);
+  });
+
+  for (const request of [get('/jobs'), post('/jobs')]) {
+    it(`leaves no ${request.method} in flight when it is closed, and begins none after`, async () => {
+      const arrived = Promise.withResolvers<void>();
+      await using world = await startWorld(() => arrived.resolve());
+      const pending = world.session.send(request);
+      await arrived.promise;
+
+      world.session.close();
+
+      await assert.rejects(pending, (error) => describeNetworkFailure(error).kind === 'broken');
+      await assert.rejects(world.session.send(request));
+      assert.deepEqual([world.seen.length, world.session.connections()], [1, 1]);
+    });
+  }
+
+  it('trusts nothing but the given CA', async () => {
+    await using world = await startWorld();
+
+    await assert.rejects(world.stranger.send(get('/')), (error) => describeNetworkFailure(error).kind === 'tls');
+  });
+});
