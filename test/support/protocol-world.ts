@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
 
 import type { LocalRequest } from '../../infra/local/http.ts';
+import type { ContainerStatus } from '../../infra/local/kubernetes-api/objects.ts';
 import { writeJob, writePod } from '../../infra/local/kubernetes-api/state.ts';
 import { seedFlow, seedFlowRun, setFlowRunState } from '../../infra/local/prefect-api/seed.ts';
 import { SimulatedWorld, type Interceptor } from './simulated-world.ts';
 import { at } from './time.ts';
+
+type ContainerState = NonNullable<ContainerStatus['state']>;
 
 export const minute = 60_000;
 export const isCreate = ({ method, path }: LocalRequest): boolean => method === 'POST' && /\/jobs(\?|$)/u.test(path);
@@ -74,12 +77,12 @@ export function end(world: SimulatedWorld, runId: string, type: 'Complete' | 'Fa
   writeJob(world.cluster, { ...job, status: { ...job.status, conditions: [condition] } });
 }
 
-/** What Job controller and kubelet write once the pod of a Job runs. */
-export function playRunning(world: SimulatedWorld, runId: string): void {
+/** What Job controller and kubelet write: the Job's pod with this status of its container. */
+export function playPod(world: SimulatedWorld, runId: string, state: ContainerState): void {
   const [job] = world.jobsOf(runId);
   assert.ok(job !== undefined);
   const { name, namespace = '', uid, labels } = job.metadata;
-  const startedAt = world.clock.now().toISOString();
+  const container = { name: 'flow', ready: false, restartCount: 0, image: '', imageID: '', state };
   writePod(world.cluster, {
     apiVersion: 'v1',
     kind: 'Pod',
@@ -89,15 +92,13 @@ export function playRunning(world: SimulatedWorld, runId: string): void {
       uid: `pod-of-${uid}`,
       resourceVersion: '1',
       labels: labels ?? {},
-      creationTimestamp: startedAt,
+      creationTimestamp: world.clock.now().toISOString(),
       ownerReferences: [{ apiVersion: 'batch/v1', kind: 'Job', name, uid, controller: true, blockOwnerDeletion: true }],
     },
     spec: job.spec.template.spec,
-    status: {
-      phase: 'Running',
-      containerStatuses: [
-        { name: 'flow', ready: true, restartCount: 0, image: '', imageID: '', state: { running: { startedAt } } },
-      ],
-    },
+    status: { phase: state.running === undefined ? 'Pending' : 'Running', containerStatuses: [container] },
   });
 }
+
+export const playRunning = (world: SimulatedWorld, runId: string): void =>
+  playPod(world, runId, { running: { startedAt: world.clock.now().toISOString() } });

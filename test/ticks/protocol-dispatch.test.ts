@@ -76,13 +76,8 @@ describe('protocol rule 3: the name of a Job is a hash of run and key', () => {
     const names = world.jobsOf(runId).map((job) => job.metadata.name);
     assert.equal(names.length, 2);
     assert.equal(new Set([...names, first]).size, 2);
-    assert.deepEqual(
-      world
-        .jobsOf(runId)
-        .map((job) => job.metadata.annotations?.['prefect-serverless-agent/key'])
-        .toSorted(),
-      ['1', '3'],
-    );
+    const keys = new Set(world.jobsOf(runId).map((job) => job.metadata.annotations?.['prefect-serverless-agent/key']));
+    assert.deepEqual(keys, new Set(['1', '3']));
   });
 });
 

@@ -1,0 +1,161 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+
+import { writeJob } from '../../infra/local/kubernetes-api/state.ts';
+import { cancelFlowRun } from '../../infra/local/prefect-api/seed.ts';
+import {
+  aWorld,
+  before,
+  end,
+  isDelete,
+  messageOf,
+  minute,
+  playPod,
+  playRunning,
+  set,
+  stateOf,
+} from '../support/protocol-world.ts';
+import { ConnectionLost } from '../support/simulated-world.ts';
+
+describe('a whole tick of reconcile, without socket, timer or wall clock', () => {
+  it('settles a finished run: nothing while its Job is kept, a deletion when its time is over', async () => {
+    const { world, runId, agent } = aWorld();
+    await agent.dispatch();
+    set(world, runId, 'Running');
+    set(world, runId, 'Success');
+    end(world, runId, 'Complete');
+    world.clock.advance(9 * minute);
+    assert.equal((await agent.reconcile()).byRule['kept-for-its-ttl'], 1);
+    world.clock.advance(minute);
+    assert.equal((await agent.reconcile()).byRule['ttl-is-over'], 1);
+    assert.equal(world.jobs().length, 0);
+    assert.equal(stateOf(world, runId), 'Success');
+  });
+
+  it('fails a run whose image can never be pulled, and ends its Job as soon as that is safe', async () => {
+    const { world, runId, agent } = aWorld();
+    await agent.dispatch();
+    world.clock.advance(30_000);
+    playPod(world, runId, { waiting: { reason: 'InvalidImageName', message: 'couldn’t parse image' } });
+    await agent.reconcile();
+    assert.equal(stateOf(world, runId), 'Failed');
+    assert.match(messageOf(world, runId), /^Kubernetes Error: .*InvalidImageName/u);
+    assert.equal(world.requests.kubernetes.filter(isDelete).length, 0);
+    world.clock.advance(91_000);
+    await agent.reconcile();
+    assert.equal(world.requests.kubernetes.filter(isDelete).length, 1);
+  });
+
+  it('fails and ends in one tick when the Job is old enough', async () => {
+    const { world, runId, agent } = aWorld();
+    await agent.dispatch();
+    world.clock.advance(3 * minute);
+    playPod(world, runId, { waiting: { reason: 'InvalidImageName' } });
+    await agent.reconcile();
+    assert.equal(stateOf(world, runId), 'Failed');
+    assert.equal(world.requests.kubernetes.filter(isDelete).length, 1);
+  });
+
+  it('says in the run log what the cluster said, once', async () => {
+    const { world, runId, agent } = aWorld();
+    await agent.dispatch();
+    end(world, runId, 'Failed');
+    await agent.reconcile();
+    await agent.reconcile();
+    const errors = world.prefect.tables.log.by('flow_run_id', runId).filter(({ level }) => level === 'ERROR');
+    assert.equal(errors.length, 1);
+    assert.equal(errors[0]?.name, 'k8s-infra');
+  });
+});
+
+describe('evidence', () => {
+  it('a run that only seemed to be gone keeps its Job', async () => {
+    const { world, runId, agent } = aWorld();
+    await agent.dispatch();
+    set(world, runId, 'Success');
+    world.clock.advance(3 * minute);
+    playRunning(world, runId);
+    let hidden = false;
+    world.onPrefect = (request, forward) => {
+      const answer = forward();
+      if (hidden || !request.body.includes(runId)) return answer;
+      hidden = true;
+      return { ...answer, body: '[{"data":{"flow_run":[]}}]' };
+    };
+    const report = await agent.reconcile();
+    assert.equal(report.byRule['run-deleted'], 1);
+    assert.equal(report.counts.superseded, 1);
+    assert.equal(world.requests.kubernetes.filter(isDelete).length, 0);
+  });
+
+  it('a run that cannot be read is not gone', async () => {
+    const { world, runId, agent } = aWorld();
+    await agent.dispatch();
+    set(world, runId, 'Success');
+    world.clock.advance(3 * minute);
+    world.onPrefect = (_request, forward) => {
+      const answer = forward();
+      return { ...answer, body: answer.body.replaceAll('"labels":[]', '"labels":[1]') };
+    };
+    const report = await agent.reconcile();
+    assert.equal(report.byRule['run-deleted'], undefined);
+    assert.equal(report.byRule['run-unreadable'], 2);
+    assert.equal(world.requests.kubernetes.filter(isDelete).length, 0);
+  });
+
+  it('a Job is not deleted for a run that was scheduled again since the plan', async () => {
+    const { world, runId, agent } = aWorld();
+    await agent.dispatch();
+    world.clock.advance(3 * minute);
+    cancelFlowRun(world.prefect, runId, world.clock.now());
+    world.onKubernetes = before(
+      ({ path }) => path.includes('/pods'),
+      () => set(world, runId, 'Scheduled: restarted'),
+    );
+    const report = await agent.reconcile();
+    assert.equal(report.counts.superseded, 1);
+    assert.equal(world.requests.kubernetes.filter(isDelete).length, 0);
+  });
+
+  it('a cluster that cannot be read proves nothing', async () => {
+    const { world, runId, agent } = aWorld();
+    await agent.dispatch();
+    set(world, runId, 'Running');
+    cancelFlowRun(world.prefect, runId, world.clock.now());
+    world.clock.advance(9 * minute);
+    world.onKubernetes = () => {
+      throw new ConnectionLost('away');
+    };
+    const report = await agent.reconcile();
+    assert.equal(report.problem?.code, 'CLUSTER_UNREACHABLE');
+    assert.equal(stateOf(world, runId), 'Cancelling');
+  });
+
+  it('events that cannot be read stop nothing', async () => {
+    const { world, runId, agent } = aWorld();
+    await agent.dispatch();
+    end(world, runId, 'Failed');
+    world.onKubernetes = (request, forward) => {
+      if (request.path.includes('/events')) throw new ConnectionLost('away');
+      return forward();
+    };
+    const report = await agent.reconcile();
+    assert.equal(report.byRule['events-unreadable'], 1);
+    assert.equal(stateOf(world, runId), 'Failed');
+  });
+});
+
+describe('two active Jobs of one run', () => {
+  it('are reported by name and counted, and none is touched', async () => {
+    const { world, runId, agent } = aWorld();
+    await agent.dispatch();
+    const [job] = world.jobsOf(runId);
+    assert.ok(job !== undefined);
+    writeJob(world.cluster, { ...job, metadata: { ...job.metadata, name: 'made-by-hand', uid: 'another' } });
+    const report = await agent.reconcile();
+    assert.equal(report.facts['duplicates'], 1);
+    assert.equal(report.byClass['duplicate'], 1);
+    assert.match(report.outcomes.find(({ rule }) => rule === 'more-than-one-active-job')?.why ?? '', /made-by-hand/u);
+    assert.equal(world.requests.kubernetes.filter(isDelete).length, 0);
+  });
+});
