@@ -1,0 +1,26 @@
+'use strict';
+
+// One container of a function, as far as a handler can tell: the bundle is loaded once, then invoked once a message.
+const started = performance.now();
+const { handler } = require(process.argv[2]);
+const importMs = performance.now() - started;
+
+const invoke = async ({ requestId, limitMs }) => {
+  const endsAt = performance.now() + limitMs;
+  const context = { awsRequestId: requestId, getRemainingTimeInMillis: () => Math.max(0, endsAt - performance.now()) };
+  const begun = process.cpuUsage();
+  const answer = await handler({}, context).then(
+    (result) => ({ result, error: null }),
+    ({ name, message, code }) => ({ result: null, error: { name, message, code } }),
+  );
+  const { user, system } = process.cpuUsage(begun);
+  return { ...answer, cpuMs: (user + system) / 1000, ms: performance.now() + limitMs - endsAt };
+};
+
+process.on('message', (message) => {
+  void invoke(message).then((answer) => process.send(answer));
+});
+// A socket or timer that outlives its invocation would act in the next one: then the process does not end by itself.
+const outlived = 17;
+process.on('disconnect', () => setTimeout(() => process.exit(outlived), 5_000).unref());
+process.send({ importMs, rssBytes: process.memoryUsage.rss() });
