@@ -3,6 +3,7 @@ import type { JobWatch } from './job-watch.ts';
 import { readFlowRun, type FlowRunView } from './prefect-api/inspect.ts';
 import { isFinished } from './prefect-api/state-json.ts';
 import type { JobFate, ScenarioRun } from './scenario.ts';
+import { worldTime } from './world-clock.ts';
 import type { World } from './world.ts';
 
 /** Whether a run is where its script says: too early to tell, yes, or no. */
@@ -38,12 +39,14 @@ export class Ledger {
   readonly #seeded: readonly SeededRun[];
   readonly #said = new Map<string, string>();
   readonly #found = new Map<string, string>();
+  readonly #startedAt: number;
   #ticks = 0;
 
   constructor(world: World, jobs: JobWatch, seeded: readonly SeededRun[]) {
     this.#world = world;
     this.#jobs = jobs;
     this.#seeded = seeded;
+    this.#startedAt = world.clock.now().getTime();
   }
 
   /** Takes note of what a tick said about each run. */
@@ -89,6 +92,6 @@ export class Ledger {
     if (said !== undefined) return said;
     if (labels.length > 0) return `its labels (${labels.join(', ')}) are another agent's`;
     const isDue = scheduledStartTime === null || scheduledStartTime <= this.#world.clock.now();
-    return isDue ? (message ?? '') : `due at ${scheduledStartTime.toISOString()}`;
+    return isDue ? (message ?? '') : `due at ${worldTime(scheduledStartTime.getTime() - this.#startedAt)}`;
   }
 }

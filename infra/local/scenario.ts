@@ -116,12 +116,12 @@ function later(run: Archetype, minutes: number): Archetype {
 /** One of each kind by default. */
 export const defaultRuns = archetypes.length;
 
-/** `count` runs, the kinds in turn: `success-1`, `task-failure-1`, ..., `success-2`. Pure. */
+/** `count` runs, the kinds in turn: `success`, `task-failure`, ..., `success-2`. Pure. */
 export function buildScenario(count: number): readonly ScenarioRun[] {
   const rounds = Array.from({ length: Math.ceil(count / archetypes.length) }, (_, round) =>
     archetypes.map((kind, place) => ({
       ...later(kind, Math.floor((round * archetypes.length + place) / runsPerMinute)),
-      name: `${kind.flow}-${round + 1}`,
+      name: round === 0 ? kind.flow : `${kind.flow}-${round + 1}`,
     })),
   );
   return rounds.flat().slice(0, count);

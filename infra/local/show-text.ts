@@ -5,12 +5,13 @@ import {
   expectationText,
   reportText,
   standingText,
-  worldTime,
+  ticksText,
   type Beginning,
   type Show,
   type Summary,
   type TickSeen,
 } from './show.ts';
+import { worldTime } from './world-clock.ts';
 
 /** What is written to: standard output, or a test's list. */
 export interface Screen {
@@ -25,12 +26,19 @@ export interface Screen {
 
 const headings = ['RUN', 'STATE', 'JOB', 'SCRIPT', 'WHY'] as const;
 
+/** Names of pods are long, and a row is short: what happened comes first. */
+const brief = (why: string): string =>
+  why
+    .replace(/^Kubernetes Error: /u, '')
+    .replace(/ of pod \S+/u, '')
+    .replaceAll(/\s+/gu, ' ');
+
 const cellsOf = (row: RunRow): readonly string[] => [
   row.name,
   row.state,
   row.job,
   standingText[row.standing],
-  row.why.replaceAll(/\s+/gu, ' '),
+  brief(row.why),
 ];
 
 const cut = (text: string, width: number): string => (text.length > width ? `${text.slice(0, width - 1)}…` : text);
@@ -66,7 +74,7 @@ function headerLines({ version, prefect, kubernetes, aws, namespace, periodMs, r
     `  Kubernetes  ${kubernetes} (namespace ${namespace})`,
     `  AWS         ${aws}`,
     '',
-    `${rows.length} flow runs are due to end as their script says. A tick of each function is one minute of the world, here ${pause}.`,
+    `${rows.length} flow runs, each with a script that says how it must end. A tick of each function is one minute of the world, here ${pause}.`,
     '',
   ];
 }
@@ -76,11 +84,12 @@ const listed = (rows: readonly RunRow[], text: (row: RunRow) => string): readonl
   return rows.length > 20 ? [...lines, `  and ${rows.length - 20} more`] : lines;
 };
 
-function verdictLine({ expectedMismatches, problems, underWay, ticks }: Summary, rows: readonly RunRow[]): string {
+function verdictLine(summary: Summary, rows: readonly RunRow[]): string {
+  const { expectedMismatches, problems, underWay, ticks, interrupted } = summary;
   const judged = rows.length - underWay;
-  const trouble = problems === 0 ? '' : ` ${problems} tick(s) could not work.`;
+  const trouble = problems === 0 ? '' : ` ${ticksText(problems)} could not work.`;
   const held = judged - expectedMismatches;
-  return `${held} of ${judged} runs are where their script says after ${ticks.reconcile} tick(s) of each function, ${underWay} under way.${trouble}`;
+  return `${interrupted ? 'Interrupted. ' : ''}${held} of ${judged} runs are where their script says after ${ticksText(ticks.reconcile)} of each function, ${underWay} under way.${trouble}`;
 }
 
 function endLines(summary: Summary, rows: readonly RunRow[]): readonly string[] {

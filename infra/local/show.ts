@@ -32,6 +32,8 @@ export interface Summary {
   readonly ticks: { readonly dispatch: number; readonly reconcile: number };
   /** Ticks that could not work. */
   readonly problems: number;
+  /** By Ctrl-C, before its end. */
+  readonly interrupted: boolean;
 }
 
 /** Where a demonstration is shown: a terminal, a plain stream, or a program that reads JSON. */
@@ -45,13 +47,6 @@ export interface Show {
 
 export const countBy = <T>(items: readonly T[], keyOf: (item: T) => string): Readonly<Record<string, number>> =>
   Object.fromEntries([...Map.groupBy(items, keyOf)].map(([key, group]) => [key, group.length]));
-
-/** `03:30` from the beginning of the world; hours when there are some. */
-export function worldTime(ms: number): string {
-  const two = (value: number): string => String(Math.floor(value)).padStart(2, '0');
-  const hours = ms >= 3_600_000 ? `${two(ms / 3_600_000)}:` : '';
-  return `${hours}${two((ms / 60_000) % 60)}:${two((ms / 1_000) % 60)}`;
-}
 
 const notShown: ReadonlySet<string> = new Set(['waiting']);
 
@@ -79,7 +74,7 @@ export const standingText: Readonly<Record<Standing, string>> = {
   mismatch: 'MISMATCH',
 };
 
-const ticksText = (count: number): string => `${count} tick${count === 1 ? '' : 's'}`;
+export const ticksText = (count: number): string => `${count} tick${count === 1 ? '' : 's'}`;
 
 /** `Failed, Job deleted, after 4 ticks`. */
 export const expectationText = ({ expect }: RunRow): string =>

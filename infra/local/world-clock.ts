@@ -44,3 +44,10 @@ export class WorldClock implements Clock {
     return AbortSignal.timeout(Math.max(0, Math.trunc(ms)));
   }
 }
+
+/** `03:30` from the beginning of the world; hours when there are some. */
+export function worldTime(ms: number): string {
+  const two = (value: number): string => String(Math.floor(value)).padStart(2, '0');
+  const hours = ms >= 3_600_000 ? `${two(ms / 3_600_000)}:` : '';
+  return `${hours}${two((ms / 60_000) % 60)}:${two((ms / 1_000) % 60)}`;
+}

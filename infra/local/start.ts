@@ -1,0 +1,80 @@
+import { parseOptions, usage, UsageError, type DemoOptions } from './options.ts';
+import { buildScenario } from './scenario.ts';
+import { showJson } from './show-json.ts';
+import { showText, type Screen } from './show-text.ts';
+import type { Show } from './show.ts';
+import { versionOfPackage } from './version.ts';
+
+const write = (text: string): void => void process.stdout.write(text);
+
+const terminal = (): Screen => ({
+  write,
+  isTerminal: process.stdout.isTTY,
+  colours: process.stdout.isTTY && process.stdout.hasColors(),
+  // Asked for each time: windows are resized.
+  get columns() {
+    return process.stdout.columns;
+  },
+  get lines() {
+    return process.stdout.rows;
+  },
+});
+
+const plain: Screen = { write, isTerminal: false, colours: false, columns: 0, lines: 0 };
+
+function showFor({ json }: DemoOptions): Show {
+  if (json) return showJson(write);
+  return showText(process.stdout.isTTY ? terminal() : plain);
+}
+
+const exitStatuses = { SIGINT: 130, SIGTERM: 143 } as const;
+
+/** Aborts at the first Ctrl-C or SIGTERM; a second one ends the process where it stands. */
+function interruption(): { readonly signal: AbortSignal; readonly status: () => number } {
+  const controller = new AbortController();
+  let status = 0;
+  for (const name of ['SIGINT', 'SIGTERM'] as const) {
+    process.on(name, () => {
+      if (controller.signal.aborted) process.exit(exitStatuses[name]);
+      status = exitStatuses[name];
+      controller.abort();
+    });
+  }
+  return { signal: controller.signal, status: () => status };
+}
+
+async function main(args: readonly string[]): Promise<number> {
+  const options = parseOptions(args);
+  if (options.kind === 'help') {
+    write(usage);
+    return 0;
+  }
+  if (options.kind === 'version') {
+    write(`${versionOfPackage()}\n`);
+    return 0;
+  }
+  const { signal, status } = interruption();
+  // What follows loads both functions with their libraries; help and refusals come at once.
+  if (options.kind === 'servers-only') {
+    const { runServersOnly } = await import('./servers-only.ts');
+    await runServersOnly(options, { write, signal });
+    return status();
+  }
+  const { runDemo } = await import('./demo.ts');
+  const result = await runDemo(options, buildScenario(options.runs), { show: showFor(options), signal });
+  return status() === 0 ? result : status();
+}
+
+// Whoever reads our output may stop reading: `npm start | head`.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit(0);
+});
+
+try {
+  process.exitCode = await main(process.argv.slice(2));
+} catch (error) {
+  if (!(error instanceof UsageError)) throw error;
+  process.stderr.write(`${error.message} See --help.\n`);
+  process.exitCode = 2;
+}

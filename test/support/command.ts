@@ -1,0 +1,30 @@
+import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { text } from 'node:stream/consumers';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+
+export interface Finished {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Starts a local command the way its npm script does. */
+export function startCommand(entry: string, args: readonly string[]): ChildProcessWithoutNullStreams {
+  return spawn(process.execPath, ['infra/local/launch.cjs', entry, ...args], { cwd: root });
+}
+
+/** Waits for a command's end, with all that it wrote. */
+export async function finished(child: ChildProcessWithoutNullStreams): Promise<Finished> {
+  const closed = once(child, 'close') as Promise<[number | null]>;
+  const [stdout, stderr, [status]] = await Promise.all([text(child.stdout), text(child.stderr), closed]);
+  return { status, stdout, stderr };
+}
+
+/** The JSON objects of newline-delimited output; throws for anything else. */
+export function jsonLines(output: string): readonly Readonly<Record<string, unknown>>[] {
+  const lines = output.trimEnd().split('\n');
+  return lines.map((line) => JSON.parse(line) as Record<string, unknown>);
+}
