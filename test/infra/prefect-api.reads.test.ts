@@ -105,6 +105,8 @@ describe('a where', () => {
     'a list': '{ name: { _in: null } }',
     'a column': '{ state: null }',
     'a conjunction': '{ _and: null }',
+    'an alternative': '{ _or: null }',
+    'a negation': '{ _not: null }',
     'a relationship': '{ task_runs: null }',
     'a question about null': '{ heartbeat: { _is_null: null } }',
   };

@@ -141,6 +141,16 @@ describe('the zombie killer', () => {
     );
   });
 
+  it('grants the last retry', () => {
+    const scene = dead();
+    setTask(scene, { type: 'Retrying', run_count: 1 });
+    setTask(scene, { type: 'Running' });
+
+    runZombieKiller(scene.state, at('+10m'));
+
+    assert.match(run(scene).logs[0]?.message ?? '', /This will be retry 2 of 2\.$/);
+  });
+
   it('fails the task once its retries are used up', () => {
     const scene = dead();
     for (const attempt of [1, 2]) {
