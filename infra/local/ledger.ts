@@ -22,6 +22,9 @@ export interface RunRow {
   readonly found: string | null;
 }
 
+/** `1 tick`, `4 ticks`. */
+export const ticksText = (count: number): string => `${count} tick${count === 1 ? '' : 's'}`;
+
 export interface SeededRun {
   readonly id: string;
   readonly run: ScenarioRun;
@@ -60,7 +63,7 @@ export class Ledger {
     for (const { id, run } of this.#seeded) {
       const seen = this.#see(id);
       if (ticks < run.expect.afterTicks || this.#found.has(id) || isAsExpected(run, ticks, seen)) continue;
-      this.#found.set(id, `${seen.state}, Job ${seen.job}, after ${ticks} ticks`);
+      this.#found.set(id, `${seen.state}, Job ${seen.job}, after ${ticksText(ticks)}`);
     }
   }
 

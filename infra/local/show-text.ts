@@ -1,11 +1,10 @@
 import { styleText } from 'node:util';
 
-import type { RunRow } from './ledger.ts';
+import { ticksText, type RunRow } from './ledger.ts';
 import {
   expectationText,
   reportText,
   standingText,
-  ticksText,
   type Beginning,
   type Show,
   type Summary,

@@ -1,5 +1,5 @@
 import type { TickReport } from '../../functions/core/tick-report.ts';
-import type { RunRow, Standing } from './ledger.ts';
+import { ticksText, type RunRow, type Standing } from './ledger.ts';
 
 export interface Beginning {
   readonly version: string;
@@ -73,8 +73,6 @@ export const standingText: Readonly<Record<Standing, string>> = {
   'under-way': 'under way',
   mismatch: 'MISMATCH',
 };
-
-export const ticksText = (count: number): string => `${count} tick${count === 1 ? '' : 's'}`;
 
 /** `Failed, Job deleted, after 4 ticks`. */
 export const expectationText = ({ expect }: RunRow): string =>
