@@ -37,10 +37,6 @@ const prefix = 'k8s-aws-v1.';
 
 const clusterHeader = 'x-k8s-aws-id';
 
-/** RFC 3986, as the signature counts it. */
-const escaped = (text: string): string =>
-  encodeURIComponent(text).replaceAll(/[!'()*]/gu, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`);
-
 /**
  * The STS host of a region by the SDK's own endpoint rules: other partitions have other domains. The settings that
  * point the SDK at another STS (AWS_ENDPOINT_URL and the like) have no say: we send nothing, and the API server's
@@ -72,9 +68,8 @@ export async function mintEksToken(input: EksTokenInput): Promise<Secret> {
   const { query = {} } = await signer.presign(request, {
     expiresIn: expiresSeconds,
     signingDate: now,
-    unhoistableHeaders: new Set([clusterHeader]),
   });
-  const parameters = Object.entries(query).map(([name, value]) => `${escaped(name)}=${escaped(String(value))}`);
+  const parameters = Object.entries(query).map(([name, value]) => `${name}=${encodeURIComponent(String(value))}`);
   const url = `https://${host}/?${parameters.join('&')}`;
   return new Secret(prefix + Buffer.from(url).toString('base64url'));
 }

@@ -1,6 +1,5 @@
 import type { V1Job } from '@kubernetes/client-node';
 import {
-  ApiException,
   BatchV1Api,
   createConfiguration,
   ResponseContext,
@@ -138,11 +137,11 @@ export class JobWriter {
   }
 }
 
-/** Whatever was thrown: with an answer of the server it is that answer, without one nothing is known. */
+/** Whatever was thrown: with an answer of the server it is that answer, even one that the generated code cannot read. */
 function refusalFrom(error: unknown, answer: ApiAnswer | null): Refusal {
   if (error instanceof BoundaryError) return { ...noAnswer(error.code), class: 'login', message: error.message };
   if (answer === null) return noAnswer(describeNetworkFailure(error).advice);
-  return error instanceof ApiException ? refusalOf(answer) : noAnswer('its answer cannot be read');
+  return refusalOf(answer);
 }
 
 /** 409 on a delete is our UID precondition: the name belongs to a newer Job. */

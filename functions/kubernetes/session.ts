@@ -80,7 +80,6 @@ async function readBody(stream: http2.ClientHttp2Stream): Promise<string> {
 const brokenOff = (): Error => Object.assign(new Error('The stream ended early.'), { code: 'ECONNRESET' });
 
 async function exchange(session: http2.ClientHttp2Session, request: ApiRequest): Promise<ApiAnswer> {
-  request.signal.throwIfAborted();
   const head = { ...request.headers, ':method': request.method, ':path': request.path };
   const stream = session.request(head, { signal: request.signal, endStream: request.body === undefined });
   const { promise, resolve, reject } = Promise.withResolvers<http2.IncomingHttpHeaders>();
@@ -107,9 +106,9 @@ export function openSession({ endpoint, ca, clientCert, clientKey }: ClusterAddr
       ...(ca === null ? {} : { ca }),
       ...(clientCert === undefined || clientKey === undefined ? {} : { cert: clientCert, key: clientKey }),
     });
-    // Each stream reports the session's failure itself; without a listener it would also end the process.
+    // Each stream reports the session's failure itself; without a listener it would also end the process. A session
+    // that is told to go away closes itself.
     fresh.on('error', () => fresh.destroy());
-    fresh.on('goaway', () => forget(fresh));
     return fresh;
   };
   const forget = (dead: http2.ClientHttp2Session): void => {
