@@ -70,7 +70,7 @@ const many = (table: TableName, to: string): Relationship => ({ table, from: 'id
  * Tables, columns and relationships that Hasura publishes (PrefectHQ/server src/prefect_server/database/models.py and
  * the Hasura metadata of release 2022.09), as far as Prefect 1.4.1 and an agent read them.
  */
-export const catalogue = {
+const catalogue = {
   tenant: {
     columns: { ...base, name: 'String!', slug: 'String!', info: 'jsonb', settings: 'jsonb!' },
     objects: {},

@@ -57,6 +57,10 @@ const contains = (left: unknown, right: unknown): boolean => jsonbContains(left 
 const hasKey = (cell: unknown, key: unknown): boolean =>
   Array.isArray(cell) ? cell.includes(key) : isRecord(cell) && Object.hasOwn(cell, String(key));
 
+/** A list of plain operands is read into a set, one of `jsonb` stays a list. */
+const isOneOf = (cell: unknown, operands: unknown): boolean =>
+  operands instanceof Set ? operands.has(cell) : (operands as unknown[]).some((operand) => equals(cell, operand));
+
 type Compare = (cell: unknown, operand: unknown) => boolean;
 
 /** Comparisons of a cell that is not null with one operand. */
@@ -67,8 +71,8 @@ const comparisons: Readonly<Record<string, Compare>> = {
   _gte: (cell, operand) => (cell as string) >= (operand as string),
   _lt: (cell, operand) => (cell as string) < (operand as string),
   _lte: (cell, operand) => (cell as string) <= (operand as string),
-  _in: (cell, operands) => (operands as unknown[]).some((operand) => equals(cell, operand)),
-  _nin: (cell, operands) => !(operands as unknown[]).some((operand) => equals(cell, operand)),
+  _in: isOneOf,
+  _nin: (cell, operands) => !isOneOf(cell, operands),
   _like: like(''),
   _nlike: (cell, pattern) => !like('')(cell, pattern),
   _ilike: like('i'),
@@ -93,7 +97,9 @@ const operatorOnText: ReadonlySet<string> = new Set(['_has_key', '_has_keys_any'
 function readOperands(type: ColumnType, operator: string, value: unknown): unknown {
   if (operatorOnText.has(operator)) return value;
   if (!operator.endsWith('in') || operator === '_contained_in') return readOperand(type, value);
-  return Array.isArray(value) ? value.map((item: unknown) => readOperand(type, item)) : null;
+  if (!Array.isArray(value)) return null;
+  const operands = value.map((item: unknown) => readOperand(type, item));
+  return type === 'jsonb' ? operands : new Set(operands);
 }
 
 /** Everything that a `where` may look at. */

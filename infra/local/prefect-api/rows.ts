@@ -1,4 +1,4 @@
-import { shapes, type RowOf, type TableName } from './catalogue.ts';
+import { shapes, tableNames, type RowOf, type TableName } from './catalogue.ts';
 import type { PrefectState } from './state.ts';
 
 /** What the columns are set to when nobody says otherwise (the defaults of the tables in Postgres). */
@@ -29,9 +29,13 @@ export interface Moment {
   readonly now: Date;
 }
 
-function emptyRow(name: TableName): Record<string, unknown> {
-  return Object.fromEntries(Object.keys(shapes[name].columns).map((column) => [column, null]));
-}
+/** A row of each table with every column null, over which values are laid. */
+const emptyRows: ReadonlyMap<TableName, Readonly<Record<string, unknown>>> = new Map(
+  tableNames.map((name) => [
+    name,
+    Object.fromEntries(Object.keys(shapes[name].columns).map((column) => [column, null])),
+  ]),
+);
 
 /** Inserts a row: id, `created` and `updated` from the database, the rest from the values or the defaults. */
 export function insertRow<Name extends TableName>(
@@ -41,7 +45,7 @@ export function insertRow<Name extends TableName>(
 ): RowOf<Name> {
   const at = state.tick(now);
   const stamps = 'updated' in shapes[name].columns ? { created: at, updated: at } : { created: at };
-  const row = { ...emptyRow(name), id: state.nextId(), ...stamps, ...defaults[name], ...values };
+  const row = { ...emptyRows.get(name), id: state.nextId(), ...stamps, ...defaults[name], ...values };
   // The shape of every table lists all its columns: the row is complete.
   state.tables[name].insert(row as never);
   return row as RowOf<Name>;
