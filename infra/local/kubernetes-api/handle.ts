@@ -137,6 +137,23 @@ function bind(state: ClusterState, call: Call): LocalResponse {
   return jsonAnswer(201, { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', code: 201 });
 }
 
+/** POST serviceaccounts/x/token: a token that the API server itself stands for. */
+function issueToken(state: ClusterState, call: Call): LocalResponse {
+  const { namespace = '', name } = stored(state, call).metadata;
+  const user = `system:serviceaccount:${namespace}:${name}`;
+  const token = state.newSuffix(40);
+  state.tokens.set(token, { user, groups: ['system:serviceaccounts', `system:serviceaccounts:${namespace}`] });
+  const type = { kind: 'TokenRequest', apiVersion: 'authentication.k8s.io/v1' };
+  return jsonAnswer(201, { ...type, metadata: { name, namespace }, spec: {}, status: { token } });
+}
+
+function postTo(state: ClusterState, call: Call): LocalResponse {
+  const posts: Readonly<Record<string, typeof bind>> = { binding: bind, token: issueToken };
+  const post = posts[call.route.subresource];
+  if (post === undefined) throw methodNotAllowed();
+  return post(state, call);
+}
+
 function reviewAccess(state: ClusterState, { request, who }: Call): LocalResponse {
   const { spec } = parseJson(request.body);
   const asked = isJsonObject(spec) ? spec['resourceAttributes'] : undefined;
@@ -195,9 +212,7 @@ function act(state: ClusterState, call: Call): LocalResponse {
     case 'get':
       return read(state, call);
     case 'create':
-      if (route.name === '') return create(state, call);
-      if (route.subresource === 'binding') return bind(state, call);
-      throw methodNotAllowed();
+      return route.name === '' ? create(state, call) : postTo(state, call);
     case 'patch':
       return patch(state, call);
     case 'delete':

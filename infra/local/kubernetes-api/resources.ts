@@ -72,7 +72,7 @@ export const events = core('events', 'Event', {
 });
 
 export const resourceQuotas = core('resourcequotas', 'ResourceQuota');
-export const serviceAccounts = core('serviceaccounts', 'ServiceAccount');
+export const serviceAccounts = core('serviceaccounts', 'ServiceAccount', { subresources: ['token'] });
 export const secrets = core('secrets', 'Secret', { fields: fieldsAt('type') });
 export const roles = rbac('roles', 'Role', true);
 export const roleBindings = rbac('rolebindings', 'RoleBinding', true);

@@ -1,0 +1,13 @@
+import { accessCases } from './kubernetes.access.cases.ts';
+import type { ContractCase } from './kubernetes.cluster.ts';
+import { controllerCases } from './kubernetes.controllers.cases.ts';
+import { listCases } from './kubernetes.lists.cases.ts';
+import { requestCases } from './kubernetes.requests.cases.ts';
+
+/** Everything that the local cluster promises, by group; each case was first put to a real control plane. */
+export const contract: Readonly<Record<string, Readonly<Record<string, ContractCase>>>> = {
+  requests: requestCases,
+  lists: listCases,
+  access: accessCases,
+  controllers: controllerCases,
+};
