@@ -83,6 +83,19 @@ export const controllerCases: Readonly<Record<string, ContractCase>> = {
       assert.deepEqual(await countsOf(cluster, 'owner'), want);
     },
   },
+  'limits without requests are requests of the pod': {
+    seen: realController,
+    run: async (cluster) => {
+      const limits = { memory: '1Gi', cpu: '1' };
+      const containers = [{ name: 'flow', image: 'flows:1.0', resources: { limits } }];
+      await createJob(cluster, aJobBody('limited', { pod: { containers } }));
+      await podOf(cluster, 'limited');
+      const [pod] = await podsOf(cluster, 'limited');
+
+      assert.deepEqual(at(pod, 'spec', 'containers', 0, 'resources'), { limits, requests: limits });
+      assert.equal(at(pod, 'status', 'qosClass'), 'Guaranteed');
+    },
+  },
   'success is announced, then it is final': {
     seen: realController,
     run: async (cluster) => {

@@ -82,15 +82,14 @@ export const requestCases: Readonly<Record<string, ContractCase>> = {
       assert.equal(at(job, 'spec', 'template', 'metadata', 'labels', 'stack'), undefined);
     },
   },
-  'limits without requests are requests too, and latest is always pulled': {
+  'quantities become text, and latest is always pulled': {
     seen: real,
     run: async (cluster) => {
       const containers = [{ name: 'flow', image: 'flows', resources: { limits: { memory: '1Gi', cpu: 1 } } }];
       const job = await createJob(cluster, aJobBody('limited', { pod: { containers } }));
 
       const container = objectAt(job, 'spec', 'template', 'spec', 'containers', 0);
-      const both = { memory: '1Gi', cpu: '1' };
-      assert.deepEqual(container['resources'], { limits: both, requests: both });
+      assert.deepEqual(container['resources'], { limits: { memory: '1Gi', cpu: '1' } });
       assert.equal(container['imagePullPolicy'], 'Always');
     },
   },

@@ -16,14 +16,9 @@ function pullPolicyOf(image: string): string {
 }
 
 function containerDefaults(container: Container): Container {
-  const { limits, requests } = container.resources ?? {};
   return {
     ...container,
-    resources: {
-      ...container.resources,
-      // A limit without a request is a request of the same size.
-      ...(limits === undefined ? {} : { requests: { ...limits, ...requests } }),
-    },
+    resources: container.resources ?? {},
     ...withDefaults(container, {
       terminationMessagePath: '/dev/termination-log',
       terminationMessagePolicy: 'File',
