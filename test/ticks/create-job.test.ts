@@ -1,0 +1,138 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+
+import type { V1Job } from '@kubernetes/client-node';
+
+import type { Clock } from '../../functions/clock.ts';
+import type { Submit } from '../../functions/core/dispatch-plan.ts';
+import type { CreateAnswer } from '../../functions/kubernetes/gateway.ts';
+import { Budget } from '../../functions/ticks/budget.ts';
+import { JobCreator } from '../../functions/ticks/create-job.ts';
+import { Limiter } from '../../functions/ticks/limiter.ts';
+import { aFlowRun } from '../support/builders.ts';
+import { at, T0 } from '../support/time.ts';
+
+/** A clock whose sleepers wake only when the test moves it past their time. */
+class HandClock implements Clock {
+  #now = T0.getTime();
+  readonly #sleepers: { readonly until: number; readonly wake: () => void }[] = [];
+
+  now(): Date {
+    return new Date(this.#now);
+  }
+
+  async sleep(ms: number): Promise<void> {
+    await new Promise<void>((wake) => this.#sleepers.push({ until: this.#now + ms, wake }));
+  }
+
+  limit(): AbortSignal {
+    return new AbortController().signal;
+  }
+
+  async moveTo(instant: Date): Promise<void> {
+    this.#now = instant.getTime();
+    for (const { until, wake } of this.#sleepers) if (until <= this.#now) wake();
+    await settle();
+  }
+}
+
+const settle = async (): Promise<void> => {
+  for (let turn = 0; turn < 50; turn += 1) await Promise.resolve();
+};
+
+const submit = (name: string): Submit => ({
+  kind: 'submit',
+  rule: 'due',
+  run: aFlowRun(),
+  mode: 'claim',
+  key: '1',
+  claimId: 'c',
+  startAt: T0,
+  job: { metadata: { name } },
+  warnings: [],
+});
+
+const created: CreateAnswer = { kind: 'created', uid: 'u', warnings: [] };
+const throttled: CreateAnswer = {
+  kind: 'refused',
+  class: 'throttled',
+  status: 429,
+  message: 'later',
+  retryAfterSeconds: 5,
+};
+
+/** A creator whose API server answers when the test says so. */
+function aCreator(concurrency: number) {
+  const clock = new HandClock();
+  const sent: string[] = [];
+  const answers: ((answer: CreateAnswer) => void)[] = [];
+  const createJob = async (job: V1Job): Promise<CreateAnswer> => {
+    sent.push(job.metadata?.name ?? '');
+    return new Promise((answer) => answers.push(answer));
+  };
+  const budget = new Budget(clock, { endsAt: at('+50s'), requestId: 'r' });
+  const creator = new JobCreator({
+    cluster: { createJob },
+    limiter: new Limiter(clock, concurrency),
+    budget,
+    now: () => clock.now(),
+  });
+  const answer = async (nth: number, what: CreateAnswer): Promise<void> => {
+    answers[nth]?.(what);
+    await settle();
+  };
+  return { clock, creator, sent, answer };
+}
+
+describe('creating Jobs', () => {
+  it('a Retry-After for one holds back those that have not been sent', async () => {
+    const { clock, creator, sent, answer } = aCreator(2);
+    const all = ['a', 'b', 'c'].map(async (name) => creator.create(submit(name)));
+    await settle();
+    await answer(0, throttled);
+    await answer(1, created);
+    assert.deepEqual(sent, ['a', 'b']);
+    await clock.moveTo(at('+4999ms'));
+    assert.deepEqual(sent, ['a', 'b']);
+    await clock.moveTo(at('+5s'));
+    assert.deepEqual(sent.slice(2).toSorted(), ['a', 'c']);
+    await answer(2, created);
+    await answer(3, created);
+    assert.deepEqual(
+      (await Promise.all(all)).map(({ kind }) => kind),
+      ['created', 'created', 'created'],
+    );
+  });
+
+  it('the first refusal by quota keeps the others from being sent', async () => {
+    const { creator, sent, answer } = aCreator(1);
+    const all = ['a', 'b'].map(async (name) => creator.create(submit(name)));
+    await settle();
+    await answer(0, {
+      kind: 'refused',
+      class: 'quota',
+      status: 403,
+      message: 'exceeded quota',
+      retryAfterSeconds: null,
+    });
+    assert.deepEqual(
+      (await Promise.all(all)).map(({ kind }) => kind),
+      ['refused', 'not-sent'],
+    );
+    assert.deepEqual(sent, ['a']);
+    assert.equal(creator.end?.class, 'quota');
+  });
+
+  it('a refusal of one Job alone keeps nobody', async () => {
+    const { creator, sent, answer } = aCreator(1);
+    const all = ['a', 'b'].map(async (name) => creator.create(submit(name)));
+    await settle();
+    await answer(0, { kind: 'refused', class: 'invalid', status: 422, message: 'nonsense', retryAfterSeconds: null });
+    await answer(1, created);
+    assert.deepEqual(
+      (await Promise.all(all)).map(({ kind }) => kind),
+      ['refused', 'created'],
+    );
+    assert.deepEqual(sent, ['a', 'b']);
+  });
+});
