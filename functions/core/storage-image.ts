@@ -137,7 +137,8 @@ const storageTypes: ReadonlyMap<Json, StorageType> = new Map<Json, StorageType>(
       fields: { bucket: 'text', key: 'text?', stored_as_script: 'flag?', client_options: 'map?' },
     },
   ],
-  ['Storage', { required: [], fields: {} }],
+  // Known by name and abstract: no flow can be loaded from it.
+  ['Storage', { required: [], fields: {}, problem: () => 'type: Storage is only the base of the other types' }],
   [
     'Webhook',
     {
