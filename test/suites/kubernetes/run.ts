@@ -81,15 +81,31 @@ async function runSuite(): Promise<number> {
   return given === '' ? runOnOwnCluster() : runOnGivenCluster(given);
 }
 
+interface Flags {
+  readonly required?: boolean;
+  readonly help?: boolean;
+}
+
+/** Null, and a sentence, when the command line cannot be read. */
+function readFlags(): Flags | null {
+  try {
+    return parseArgs({ options: { required: { type: 'boolean' }, help: { type: 'boolean' } } }).values;
+  } catch (error) {
+    say(`${error instanceof Error ? error.message : String(error)} See --help.`);
+    return null;
+  }
+}
+
 async function main(): Promise<number> {
-  const { values } = parseArgs({ options: { required: { type: 'boolean' }, help: { type: 'boolean' } } });
-  if (values.help === true) {
+  const flags = readFlags();
+  if (flags === null) return 2;
+  if (flags.help === true) {
     process.stdout.write(help);
     return 0;
   }
+  const isRequired = flags.required === true || (process.env['CI'] ?? '') !== '';
   return runSuite().catch((error: unknown) => {
-    if (error instanceof MissingTool)
-      return missing(error, values.required === true || process.env['CI'] !== undefined);
+    if (error instanceof MissingTool) return missing(error, isRequired);
     throw error;
   });
 }
