@@ -2,6 +2,7 @@ import { accessCases } from './kubernetes.access.cases.ts';
 import type { ContractCase } from './kubernetes.cluster.ts';
 import { controllerCases } from './kubernetes.controllers.cases.ts';
 import { listCases } from './kubernetes.lists.cases.ts';
+import { refusalCases } from './kubernetes.refusals.cases.ts';
 import { requestCases } from './kubernetes.requests.cases.ts';
 
 /** Everything that the local cluster promises, by group; each case was first put to a real control plane. */
@@ -10,4 +11,5 @@ export const contract: Readonly<Record<string, Readonly<Record<string, ContractC
   lists: listCases,
   access: accessCases,
   controllers: controllerCases,
+  refusals: refusalCases,
 };

@@ -9,7 +9,6 @@ import {
   createJob,
   endedPod,
   eventAbout,
-  eventsAbout,
   jobsPath,
   jobWith,
   objectAt,
@@ -46,6 +45,11 @@ async function untilActive(cluster: ContractCluster, name: string): Promise<void
   await cluster.until(`${name} is active`, async () =>
     at(await readJob(cluster, name), 'status', 'active') === 1 ? true : null,
   );
+}
+
+async function otherPod(cluster: ContractCluster, job: string, than: string): Promise<string> {
+  const names = (await podsOf(cluster, job)).map((pod) => textAt(pod, 'metadata', 'name'));
+  return names.find((name) => name !== than) ?? '';
 }
 
 /** What controllers make of Jobs whose pods a test plays. */
@@ -301,71 +305,37 @@ export const controllerCases: Readonly<Record<string, ContractCase>> = {
       assert.deepEqual(await podsOf(cluster, 'light'), []);
     },
   },
-  'a missing service account is told on the Job, which stays active without a pod': {
+  'the log of a pod without a node is nothing, of a container that is not there a bad request': {
     seen: realController,
     run: async (cluster) => {
-      await createJob(cluster, aJobBody('ghostly', { pod: { serviceAccountName: 'ghost' } }));
-      const event = await eventAbout(cluster, 'ghostly', 'FailedCreate');
+      await createJob(cluster, aJobBody('quiet'));
+      const pod = await podOf(cluster, 'quiet');
+      const quiet = await cluster.call(`GET ${corePath(cluster, `pods/${pod}/log?container=flow&tailLines=10`)}`);
+      const other = await cluster.call(`GET ${corePath(cluster, `pods/${pod}/log?container=other`)}`);
+      const gone = await cluster.call(`GET ${corePath(cluster, 'pods/nobody/log')}`);
 
-      const { namespace } = cluster;
-      assert.deepEqual(
-        [event['type'], event['message']],
-        [
-          'Warning',
-          `Error creating: pods "ghostly-" is forbidden: error looking up service account ${namespace}/ghost: serviceaccount "ghost" not found`,
-        ],
-      );
-      assert.deepEqual(await podsOf(cluster, 'ghostly'), []);
-      const want = { active: undefined, ready: 0, succeeded: undefined, failed: undefined, terminating: 0 };
-      assert.deepEqual(await countsOf(cluster, 'ghostly'), want);
+      assert.deepEqual([quiet.status, quiet.text], [204, '']);
+      assert.deepEqual([other.status, other.body['message']], [400, `container other is not valid for pod ${pod}`]);
+      assert.deepEqual([gone.status, gone.body['message']], [404, 'pods "nobody" not found']);
     },
   },
-  'a quota on pods is told on the Job, and a pod comes once there is room': {
+  'two completions need two pods, one after the other': {
     seen: realController,
     run: async (cluster) => {
-      const quota = {
-        apiVersion: 'v1',
-        kind: 'ResourceQuota',
-        metadata: { name: 'none' },
-        spec: { hard: { pods: '0' } },
-      };
-      await cluster.call(`POST ${corePath(cluster, 'resourcequotas')}`, { body: quota });
-      await cluster.until('the quota is counted', async () => {
-        const { body } = await cluster.call(`GET ${corePath(cluster, 'resourcequotas/none')}`);
-        return at(body, 'status', 'used', 'pods') === undefined ? null : true;
-      });
-      await createJob(cluster, aJobBody('crowded'));
-      const event = await eventAbout(cluster, 'crowded', 'FailedCreate');
-      await cluster.call(`DELETE ${corePath(cluster, 'resourcequotas/none')}`);
-      await podOf(cluster, 'crowded');
-
-      assert.match(
-        textAt(event, 'message'),
-        /^Error creating: pods "crowded-[a-z0-9]{5}" is forbidden: exceeded quota: none, requested: pods=1, used: pods=0, limited: pods=0$/u,
+      await createJob(cluster, aJobBody('twice', { spec: { completions: 2 } }));
+      const first = await podOf(cluster, 'twice');
+      await writePodStatus(cluster, first, endedPod(cluster, 0));
+      const second = await podOf(cluster, 'twice', 2);
+      const between = await readJob(cluster, 'twice');
+      await writePodStatus(
+        cluster,
+        second === first ? await otherPod(cluster, 'twice', first) : second,
+        endedPod(cluster, 0),
       );
-      assert.notDeepEqual(await eventsAbout(cluster, 'crowded'), []);
-    },
-  },
-  'PodSecurity warns about the Job and refuses its pod': {
-    seen: realController,
-    labels: {
-      'pod-security.kubernetes.io/enforce': 'baseline',
-      'pod-security.kubernetes.io/warn': 'baseline',
-    },
-    run: async (cluster) => {
-      const containers = [{ name: 'flow', image: 'x', securityContext: { privileged: true } }];
-      const pod = { hostNetwork: true, containers, volumes: [{ name: 'root', hostPath: { path: '/' } }] };
-      const answer = await cluster.call(`POST ${jobsPath(cluster)}`, { body: aJobBody('mighty', { pod }) });
-      const event = await eventAbout(cluster, 'mighty', 'FailedCreate');
+      const done = await jobWith(cluster, 'twice', 'Complete');
 
-      const why =
-        '"baseline:latest": host namespaces (hostNetwork=true), hostPath volumes (volume "root"), privileged (container "flow" must not set securityContext.privileged=true)';
-      assert.equal(answer.status, 201);
-      assert.equal(answer.headers['warning'], `299 - ${JSON.stringify(`would violate PodSecurity ${why}`)}`);
-      assert.ok(
-        textAt(event, 'message').endsWith(`is forbidden: violates PodSecurity ${why}`),
-        textAt(event, 'message'),
-      );
+      assert.equal(conditionOf(between, 'SuccessCriteriaMet'), undefined);
+      assert.equal(at(done, 'status', 'succeeded'), 2);
     },
   },
 };

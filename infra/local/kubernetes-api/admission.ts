@@ -1,6 +1,6 @@
 import type { Job, KubeObject, Pod, PodSpec, ResourceQuota } from './objects.ts';
 import { podSecurityViolation } from './pod-security.ts';
-import { quantityValue } from './quantity.ts';
+import { quantityText, quantityValue } from './quantity.ts';
 import { namespaces, serviceAccounts, jobs as jobsResource, pods as podsResource, type Resource } from './resources.ts';
 import { listQuotas, type ClusterState } from './state.ts';
 import { notFound, refusedByAdmission } from './status.ts';
@@ -110,7 +110,7 @@ function overQuota(quota: ResourceQuota, over: readonly QuotaRow[]): string {
   const list = (read: (row: QuotaRow) => string | number): string =>
     over.map((row) => `${row.quotaResource}=${read(row)}`).join(',');
   const { name } = quota.metadata;
-  return `exceeded quota: ${name}, requested: ${list((row) => row.requested)}, used: ${list((row) => row.used)}, limited: ${list((row) => row.hard)}`;
+  return `exceeded quota: ${name}, requested: ${list((row) => quantityText(row.requested, row.quotaResource))}, used: ${list((row) => quantityText(row.used, row.quotaResource))}, limited: ${list((row) => row.hard)}`;
 }
 
 /** 403 when the pod's service account is not there. The name is not drawn yet at that point, so the base is told. */

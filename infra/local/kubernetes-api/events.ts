@@ -1,6 +1,6 @@
 import { kubeTime, type ClusterEvent, type InvolvedObject, type KubeObject, type Metadata } from './objects.ts';
 import { events } from './resources.ts';
-import { listEvents, type ClusterState } from './state.ts';
+import type { ClusterState } from './state.ts';
 
 /** What a controller, the scheduler or a kubelet has to say about an object. */
 export interface Remark {
@@ -60,10 +60,10 @@ function newEvent(remark: Remark, metadata: Metadata, now: Date): ClusterEvent {
 /** The API server keeps events for an hour. */
 export function forgetOldEvents(state: ClusterState, now: Date): void {
   const oldest = kubeTime(new Date(now.getTime() - lifeMs));
-  const old = listEvents(state).filter(({ lastTimestamp }) => (lastTimestamp ?? '') < oldest);
+  const isOld = ({ lastTimestamp }: ClusterEvent): boolean => (lastTimestamp ?? '') < oldest;
+  const old = ([...state.all(events)] as ClusterEvent[]).filter(isOld);
   if (old.length === 0) return;
+  const names = new Set(old.map(({ metadata }) => metadata.name));
   for (const event of old) state.remove(events, event);
-  for (const [key, name] of state.eventKeys) {
-    if (old.some(({ metadata }) => metadata.name === name)) state.eventKeys.delete(key);
-  }
+  for (const [key, name] of state.eventKeys) if (names.has(name)) state.eventKeys.delete(key);
 }

@@ -14,12 +14,25 @@ interface Dependent {
   readonly object: KubeObject;
 }
 
-function dependentsOf(state: ClusterState, ownerUid: string): Dependent[] {
-  return dependentResources.flatMap((resource) =>
-    [...state.all(resource)]
-      .filter(({ metadata }) => metadata.ownerReferences?.some(({ uid }) => uid === ownerUid))
-      .map((object) => ({ resource, object })),
-  );
+/** By the uid of each owner; made once a step, because there may be thousands of both. */
+function dependentsByOwner(state: ClusterState): Map<string, Dependent[]> {
+  const byOwner = new Map<string, Dependent[]>();
+  for (const resource of dependentResources) {
+    for (const object of state.all(resource)) noteOwners(byOwner, { resource, object });
+  }
+  return byOwner;
+}
+
+function noteOwners(byOwner: Map<string, Dependent[]>, dependent: Dependent): void {
+  for (const { uid } of dependent.object.metadata.ownerReferences ?? []) {
+    const known = byOwner.get(uid);
+    if (known === undefined) byOwner.set(uid, [dependent]);
+    else known.push(dependent);
+  }
+}
+
+function isThere(state: ClusterState, { resource, object: { metadata } }: Dependent): boolean {
+  return state.read(resource, metadata.namespace ?? '', metadata.name)?.metadata.uid === metadata.uid;
 }
 
 function removeDependent(state: ClusterState, { resource, object }: Dependent, now: Date): void {
@@ -34,10 +47,14 @@ function cutLoose(state: ClusterState, { resource, object }: Dependent, ownerUid
   state.write(resource, { ...object, metadata });
 }
 
+interface Deletion {
+  readonly job: Job;
+  readonly dependents: readonly Dependent[];
+}
+
 /** Foreground: the owner stays, marked, until the last dependent is gone. Orphan: until the last one is cut loose. */
-function finishDeletion(state: ClusterState, job: Job, now: Date): void {
+function finishDeletion(state: ClusterState, { job, dependents }: Deletion, now: Date): void {
   const finalizers = job.metadata.finalizers ?? [];
-  const dependents = dependentsOf(state, job.metadata.uid);
   if (finalizers.includes('orphan')) {
     for (const dependent of dependents) cutLoose(state, dependent, job.metadata.uid);
     removeFinalizer(state, { resource: jobs, object: job }, 'orphan');
@@ -45,9 +62,8 @@ function finishDeletion(state: ClusterState, job: Job, now: Date): void {
   }
   if (!finalizers.includes('foregroundDeletion')) return;
   for (const dependent of dependents) removeDependent(state, dependent, now);
-  if (dependentsOf(state, job.metadata.uid).length === 0) {
-    removeFinalizer(state, { resource: jobs, object: job }, 'foregroundDeletion');
-  }
+  if (dependents.some((dependent) => isThere(state, dependent))) return;
+  removeFinalizer(state, { resource: jobs, object: job }, 'foregroundDeletion');
 }
 
 /** Objects whose owner is gone go too, and nobody counts such a pod any more. */
@@ -94,9 +110,10 @@ function expire(state: ClusterState, job: Job, now: Date): void {
 
 /** One step of everything that deletes. */
 export function collectGarbage(state: ClusterState, now: Date): void {
+  const byOwner = dependentsByOwner(state);
   for (const job of [...state.all(jobs)] as Job[]) {
     if (job.metadata.deletionTimestamp === undefined) expire(state, job, now);
-    else finishDeletion(state, job, now);
+    else finishDeletion(state, { job, dependents: byOwner.get(job.metadata.uid) ?? [] }, now);
   }
   collectOrphans(state, now);
   endUnscheduled(state);

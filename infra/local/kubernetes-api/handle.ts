@@ -6,6 +6,7 @@ import { deleteOptions, deleteStored } from './deletion.ts';
 import { mergePatch } from './merge-patch.ts';
 import { isJsonObject, textIn, type Json, type JsonObject, type KubeObject, type Pod } from './objects.ts';
 import { listText } from './paging.ts';
+import { quantityText } from './quantity.ts';
 import { readPodLog } from './pod-log.ts';
 import { accessReviews, apiVersionOf, jobs, pods, resourceQuotas, type Resource } from './resources.ts';
 import { discovery, isServed, routeOf, type Route } from './routes.ts';
@@ -118,7 +119,7 @@ function without(body: JsonObject, field: string): JsonObject {
 function withUsage(state: ClusterState, quota: KubeObject): KubeObject {
   const { hard } = quota['spec'] as { hard: Readonly<Record<string, string>> };
   const namespace = quota.metadata.namespace ?? '';
-  const used = Object.keys(hard).map((name) => [name, String(quotaUsed(state, namespace, name))] as const);
+  const used = Object.keys(hard).map((name) => [name, quantityText(quotaUsed(state, namespace, name), name)] as const);
   return { ...quota, status: { hard, used: Object.fromEntries(used) } };
 }
 

@@ -21,3 +21,13 @@ export function quantityValue(quantity: string | number): number {
   const [, digits = '', suffix = ''] = /^([+-]?[0-9.]+(?:[eE][+-]?[0-9]+)?)([a-zA-Z]*)$/u.exec(quantity) ?? [];
   return Number.parseFloat(digits) * (factors[suffix] ?? Number.NaN);
 }
+
+const binarySuffixes = ['Pi', 'Ti', 'Gi', 'Mi', 'Ki'] as const;
+
+/** A number of bytes, cores or objects as Kubernetes writes it: bytes in the largest unit that divides them. */
+export function quantityText(value: number, resource: string): string {
+  if (!Number.isInteger(value)) return `${Math.round(value * 1000)}m`;
+  if (value === 0 || !resource.endsWith('memory')) return String(value);
+  const suffix = binarySuffixes.find((one) => value % (factors[one] ?? Infinity) === 0);
+  return suffix === undefined ? String(value) : `${value / (factors[suffix] ?? 1)}${suffix}`;
+}
