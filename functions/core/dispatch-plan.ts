@@ -254,6 +254,12 @@ const submitRules: Readonly<Record<DueKind, string>> = {
   claim: 'jobless-claim-past-its-lease',
 };
 
+/** Names of the rules that hold a run, in their order, and of those under which one is submitted: for the documentation. */
+export const dispatchRuleNames: readonly string[] = [
+  ...holdRules.map((rule) => rule.name),
+  ...Object.values(submitRules),
+];
+
 function startTimeOf(run: FlowRun, kind: DueKind, now: Date): Date {
   if (kind === 'retry') return now;
   const inner = run.serializedState['state'];

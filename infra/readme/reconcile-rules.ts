@@ -1,0 +1,105 @@
+import type { RuleText } from './rule-text.ts';
+
+/** The rules about a Job in their order, then those about a run without one. */
+export const reconcileRuleTexts: readonly RuleText[] = [
+  { rule: 'job-being-deleted', when: 'the Job has a deletion timestamp', what: 'waits until it is gone' },
+  { rule: 'run-deleted', when: 'the flow run does not exist any more', what: 'deletes the Job' },
+  { rule: 'run-unreadable', when: 'the flow run could not be read', what: 'waits: no answer is no evidence' },
+  {
+    rule: 'run-cancelled',
+    when: 'the run is cancelled or cancelling, and the Job is active',
+    what: 'deletes the Job; a pod that runs gets `CANCEL_GRACE` to stop itself first',
+  },
+  {
+    rule: 'cancelled-after-the-job-ended',
+    when: 'the run is cancelled, and no Job of it is active any more',
+    what: 'writes Cancelled',
+  },
+  {
+    rule: 'run-finished-before-the-pod-started',
+    when: 'the run finished elsewhere while the pod was pending',
+    what: 'deletes the Job: a late start would run a finished run',
+  },
+  { rule: 'finishing', when: 'the run is finished and its pod still ends', what: 'waits' },
+  {
+    rule: 'ended-without-starting',
+    when: 'the Job of the claim succeeded, but the run is still Submitted',
+    what: 'deletes the Job so that dispatch creates it again; the fifth time it fails the run',
+  },
+  {
+    rule: 'lost-before-it-started',
+    when: 'infrastructure failed the Job before the flow started, and `INFRA_RETRIES` are left',
+    what: 'deletes the Job so that dispatch creates it again',
+  },
+  {
+    rule: 'failed-before-it-started',
+    when: 'the Job of the claim failed before the flow started',
+    what: 'fails the run with the diagnosis',
+  },
+  {
+    rule: 'lost-while-running',
+    when: 'infrastructure killed the flow process while Running, and `INFRA_RETRIES` is above 0',
+    what: "waits for the server's zombie killer and Lazarus",
+  },
+  {
+    rule: 'died-while-running',
+    when: 'the newest Job of a Running run failed',
+    what: 'fails the run with exit code, reason and the last log lines',
+  },
+  {
+    rule: 'ended-while-running',
+    when: 'the newest Job succeeded and the run is still Running',
+    what: 'waits for the server; fails the run where its services are off for the flow, or idle for `PENDING_GRACE`',
+  },
+  {
+    rule: 'kept-for-its-ttl',
+    when: 'the Job is over, and its time to stay lasts or `DELETE_FINISHED_JOBS` is off',
+    what: 'waits',
+  },
+  { rule: 'ttl-is-over', when: '`TTL_SUCCEEDED` or `TTL_FAILED` has passed', what: 'deletes the Job' },
+  { rule: 'suspended', when: 'the Job is suspended, as by a queueing controller', what: 'writes a heartbeat' },
+  {
+    rule: 'can-never-start',
+    when: 'the pod waits for something that no waiting repairs, as an image name that is not valid',
+    what: 'fails the run and deletes the Job',
+  },
+  {
+    rule: 'cannot-start-for-too-long',
+    when: 'image or container cannot start for longer than `IMAGE_GRACE`',
+    what: 'fails the run with what the kubelet said, and deletes the Job',
+  },
+  {
+    rule: 'pending-for-too-long',
+    when: 'the pod has not started within `PENDING_GRACE`',
+    what: 'fails the run with what the scheduler said, and deletes the Job',
+  },
+  {
+    rule: 'blocks-a-newer-attempt',
+    when: 'the run is Scheduled again while an older Job cannot start',
+    what: 'deletes that Job: dispatch holds the run as long as it lives',
+  },
+  {
+    rule: 'without-a-pod',
+    when: 'the Job has no pod for longer than `PODLESS_GRACE`',
+    what: 'writes a heartbeat and says what the Job controller said: quota, admission, service account',
+  },
+  { rule: 'waiting-to-start', when: 'the pod is pending within all graces', what: 'writes a heartbeat' },
+  { rule: 'still-working', when: 'none of the above', what: 'waits' },
+  { rule: 'already-over', when: 'no Job, and the run is finished', what: 'waits' },
+  {
+    rule: 'cancelled-without-a-job',
+    when: 'no Job, and the run is cancelled or cancelling',
+    what: 'writes Cancelled, before the server would write Failed',
+  },
+  { rule: 'claimed-within-its-lease', when: 'no Job, and the claim holds', what: 'waits: the create may be under way' },
+  {
+    rule: 'jobless-claim-is-dispatchs',
+    when: 'no Job, and the claim is over its lease',
+    what: 'waits: dispatch alone creates Jobs',
+  },
+  {
+    rule: 'running-without-a-job',
+    when: 'no Job, and the run is Running',
+    what: "waits for a task retry, or for the server's zombie killer and Lazarus",
+  },
+];

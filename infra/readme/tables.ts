@@ -1,0 +1,109 @@
+import { errorCodes } from '../../functions/errors.ts';
+import { permissions } from '../../functions/kubernetes/permissions.ts';
+import { variables, type Variable } from '../../functions/variables.ts';
+import { dispatchRuleTexts } from './dispatch-rules.ts';
+import { errorAdvice } from './errors.ts';
+import { reconcileRuleTexts } from './reconcile-rules.ts';
+import type { RuleText } from './rule-text.ts';
+
+type Row = readonly string[];
+
+const cell = (text: string): string => text.replaceAll('|', '\\|');
+const line = (cells: Row): string => `| ${cells.map(cell).join(' | ')} |`;
+const code = (text: string): string => `\`${text}\``;
+
+function table(head: Row, rows: readonly Row[]): string {
+  return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
+}
+
+/** Params that have a name of their own, or none: a param would put the token itself into the template of the stack. */
+const otherParams: ReadonlyMap<string, string | null> = new Map([
+  ['RUNNER_TOKEN', null],
+  ['RUNNER_TOKEN_SECRET_ARN', 'secretArn'],
+]);
+
+/** `MAX_IN_FLIGHT` is the param `maxInFlight`. Null: there is none. */
+export function paramOf(name: string): string | null {
+  const other = otherParams.get(name);
+  if (other !== undefined) return other;
+  return name.toLowerCase().replaceAll(/_([a-z])/gu, (_match, letter: string) => letter.toUpperCase());
+}
+
+function defaultOf({ shown, fallback }: Variable): string {
+  if (shown !== undefined) return shown;
+  return fallback === null ? 'none' : code(fallback);
+}
+
+function configurationTable(): string {
+  const rows = variables.map((variable: Variable) => {
+    const { name, meaning } = variable;
+    const param = paramOf(name);
+    return [code(name), param === null ? '-' : code(param), defaultOf(variable), meaning];
+  });
+  return table(['variable', 'param', 'default', 'meaning'], rows);
+}
+
+function errorTable(): string {
+  const rows = errorCodes.map((name) => [code(name), errorAdvice[name].means, errorAdvice[name].doThis]);
+  return table(['code', 'means', 'what to do'], rows);
+}
+
+function permissionTable(): string {
+  const rows = permissions.map(({ verb, apiGroup, resource, function: name, why }) => {
+    const qualified = apiGroup === '' ? resource : `${resource}.${apiGroup}`;
+    return [code(verb), code(qualified), name, why];
+  });
+  return table(['verb', 'resource', 'function', 'what for'], rows);
+}
+
+const ruleTable = (texts: readonly RuleText[]): string =>
+  table(
+    ['rule', 'when', 'what happens'],
+    texts.map(({ rule, when, what }) => [code(rule), when, what]),
+  );
+
+/** The README's tables by the name in their markers. Pure. */
+export function readmeTables(): ReadonlyMap<string, string> {
+  return new Map([
+    ['configuration', configurationTable()],
+    ['errors', errorTable()],
+    ['permissions', permissionTable()],
+    ['dispatch-rules', ruleTable(dispatchRuleTexts)],
+    ['reconcile-rules', ruleTable(reconcileRuleTexts)],
+  ]);
+}
+
+/** A marked table: `<!-- table:NAME -->`, the table, `<!-- /table -->`. */
+const marked = /<!-- table:([a-z-]+) -->\n[\s\S]*?<!-- \/table -->/gu;
+
+/**
+ * The Markdown with every marked table as the data has it; all else stays. Pure.
+ *
+ * @throws Error that names the tables without a marker, and the markers without a table.
+ */
+export function withTables(markdown: string, tables: ReadonlyMap<string, string>): string {
+  const missing = new Set(tables.keys());
+  const written = markdown.replaceAll(marked, (_whole, name: string) => {
+    const text = tables.get(name);
+    if (text === undefined) throw new Error(`There is no table named ${name}.`);
+    missing.delete(name);
+    return `<!-- table:${name} -->\n${text}\n<!-- /table -->`;
+  });
+  if (missing.size > 0) throw new Error(`No marker for the tables ${[...missing].join(', ')}.`);
+  return written;
+}
+
+/** `.env.example`: every variable with its meaning, and its fallback where it has one. Pure. */
+export function envExample(): string {
+  const entries = variables.map((variable: Variable) => {
+    const { name, fallback, shown, meaning } = variable;
+    const unset = fallback === null ? ` (${shown ?? 'optional'})` : '';
+    return `# ${meaning}${unset}\n${name}=${fallback ?? ''}\n`;
+  });
+  const head = [
+    '# Configuration of the two functions. An empty value is unset.',
+    '# Copy to .env and load it into a shell: set -a; . ./.env; set +a',
+    '# Written by `npm run readme:tables` from functions/variables.ts.',
+  ];
+  return `${head.join('\n')}\n\n${entries.join('\n')}`;
+}

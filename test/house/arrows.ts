@@ -1,0 +1,130 @@
+/** One part of the house: the files below a folder, or one file, and what they may import. */
+export interface Part {
+  /** A folder ends with `/`. The longest that fits a file decides. */
+  readonly part: string;
+  /** Files and folders of the repository besides the part itself. */
+  readonly imports: readonly string[];
+  /** Files of which it may know the types, and no more. */
+  readonly types?: readonly string[];
+  /** Modules of Node and npm; without this any. A leading `type ` allows their types alone. */
+  readonly modules?: readonly string[];
+}
+
+const foundation = [
+  'functions/clock.ts',
+  'functions/errors.ts',
+  'functions/network.ts',
+  'functions/secret.ts',
+  'functions/source.ts',
+];
+
+/** The arrows: one direction, no cycles. Whatever is not written here is not allowed. */
+export const arrows: readonly Part[] = [
+  { part: 'functions/core/', imports: [], modules: ['node:crypto', 'type @kubernetes/client-node'] },
+
+  { part: 'functions/clock.ts', imports: [], modules: ['node:timers/promises'] },
+  { part: 'functions/errors.ts', imports: [], modules: [] },
+  { part: 'functions/limits.ts', imports: [], modules: [] },
+  { part: 'functions/network.ts', imports: [], modules: [] },
+  { part: 'functions/secret.ts', imports: [], modules: ['node:util'] },
+  { part: 'functions/source.ts', imports: [], modules: [] },
+  { part: 'functions/variables.ts', imports: [], modules: [] },
+  { part: 'functions/config-values.ts', imports: [], modules: [] },
+  {
+    part: 'functions/config.ts',
+    imports: ['functions/config-values.ts', 'functions/secret.ts', 'functions/variables.ts'],
+    modules: [],
+  },
+  { part: 'functions/yaml-template.ts', imports: ['functions/core/'], modules: ['yaml'] },
+
+  // Clients parse into core types and never import each other.
+  {
+    part: 'functions/prefect/',
+    imports: ['functions/core/', ...foundation],
+    modules: ['graphql-request', 'node:http', 'node:https', 'zod/mini'],
+  },
+  { part: 'functions/kubernetes/permissions.ts', imports: [], modules: [] },
+  {
+    part: 'functions/kubernetes/',
+    imports: ['functions/core/', ...foundation],
+    modules: ['@kubernetes/client-node/dist/gen/index.js', 'type @kubernetes/client-node', 'node:http2'],
+  },
+  {
+    part: 'functions/aws/',
+    imports: ['functions/core/', ...foundation],
+    modules: [
+      '@aws-crypto/sha256-js',
+      '@aws-sdk/client-eks',
+      '@aws-sdk/client-secrets-manager',
+      '@aws-sdk/client-sts',
+      '@smithy/signature-v4',
+    ],
+  },
+
+  // The ticks know the clients by their types: a whole tick runs without socket, timer or wall clock.
+  {
+    part: 'functions/ticks/',
+    imports: ['functions/core/', 'functions/errors.ts'],
+    types: ['functions/clock.ts', 'functions/kubernetes/gateway.ts', 'functions/prefect/client.ts'],
+    modules: [],
+  },
+
+  {
+    part: 'functions/job-drafts.ts',
+    imports: ['functions/core/', 'functions/errors.ts', 'functions/yaml-template.ts'],
+    types: ['functions/config.ts', 'functions/secret.ts', 'functions/source.ts'],
+    modules: [],
+  },
+  { part: 'functions/telemetry.ts', imports: ['functions/core/'], types: ['functions/config.ts'] },
+  {
+    part: 'functions/composition.ts',
+    imports: [
+      'functions/aws/',
+      'functions/core/',
+      'functions/job-drafts.ts',
+      'functions/kubernetes/',
+      'functions/limits.ts',
+      'functions/prefect/',
+      'functions/ticks/',
+      ...foundation,
+    ],
+    types: ['functions/config.ts'],
+  },
+  {
+    part: 'functions/entry.ts',
+    imports: [
+      'functions/composition.ts',
+      'functions/config.ts',
+      'functions/errors.ts',
+      'functions/limits.ts',
+      'functions/telemetry.ts',
+    ],
+    modules: ['type aws-lambda'],
+  },
+  { part: 'functions/dispatch.ts', imports: ['functions/composition.ts', 'functions/entry.ts'], modules: [] },
+  { part: 'functions/reconcile.ts', imports: ['functions/composition.ts', 'functions/entry.ts'], modules: [] },
+
+  // A double that shares our schemas shares our mistakes.
+  ...['prefect-api', 'kubernetes-api', 'aws-api'].map((double) => ({
+    part: `infra/local/${double}/`,
+    imports: ['infra/local/http.ts', 'infra/local/faults.ts', 'infra/local/serve.ts'],
+    types: ['functions/kubernetes/permissions.ts'],
+  })),
+  ...['http', 'faults', 'serve'].map((file) => ({
+    part: `infra/local/${file}.ts`,
+    imports: ['infra/local/http.ts', 'infra/local/faults.ts'],
+  })),
+  { part: 'infra/rbac.ts', imports: ['functions/kubernetes/permissions.ts'], modules: [] },
+  {
+    part: 'infra/readme/',
+    imports: [
+      'functions/core/',
+      'functions/errors.ts',
+      'functions/kubernetes/permissions.ts',
+      'functions/variables.ts',
+    ],
+    modules: [],
+  },
+  { part: 'infra/', imports: ['functions/'] },
+  { part: 'test/', imports: ['functions/', 'infra/'] },
+];
