@@ -15,6 +15,8 @@ export interface JobSnapshot {
   /** metadata.deletionTimestamp is set: neither alive nor gone. */
   readonly deleting: boolean;
   readonly phase: JobPhase;
+  /** `FailureTarget` or `SuccessCriteriaMet` while the terminal condition is still to come; null otherwise. */
+  readonly announced: string | null;
   /** Reason and message of the terminal condition, else empty. */
   readonly reason: string;
   readonly message: string;
@@ -33,6 +35,7 @@ export interface JobSnapshot {
   /** Sum of active, ready, failed, succeeded, terminating and uncounted pods of the status. */
   readonly podsEver: number;
   readonly activePods: number;
+  readonly failedPods: number;
 }
 
 /** State of one container, init or not, as the kubelet reported it last. */

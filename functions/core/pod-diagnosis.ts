@@ -1,40 +1,17 @@
 import type { ClusterEvent, ContainerSnapshot, JobSnapshot, PodSnapshot } from './cluster.ts';
-
-/** What a kubelet waiting reason means for the run: it can never start, it may heal within a grace, or it just waits. */
-type Fate = 'never' | 'grace' | 'wait';
-
-/**
- * Waiting reasons of a container, as kubernetes 1.35 writes them (pkg/kubelet/images/types.go,
- * pkg/kubelet/container/sync_result.go, pkg/kubelet/kuberuntime/kuberuntime_container.go).
- */
-const waitingReasons: Readonly<Record<string, Fate>> = {
-  InvalidImageName: 'never',
-  ErrImagePull: 'grace',
-  ImagePullBackOff: 'grace',
-  ErrImageNeverPull: 'grace',
-  ImageInspectError: 'grace',
-  RegistryUnavailable: 'grace',
-  SignatureValidationFailed: 'grace',
-  CreateContainerConfigError: 'grace',
-  CreateContainerError: 'grace',
-  RunContainerError: 'grace',
-  CrashLoopBackOff: 'grace',
-  PreCreateHookError: 'grace',
-  PreStartHookError: 'grace',
-  PostStartHookError: 'grace',
-  ContainerCreating: 'wait',
-  PodInitializing: 'wait',
-};
+import { podRefusal } from './pod-refusals.ts';
+import { waitingReason } from './waiting-reasons.ts';
 
 /**
  * How far a Job has come, seen from its newest pod.
  *
  * - `podless`: no pod yet; `unscheduled`, `starting`: a pod that has not run;
- * - `blocked`: a container waits for a reason that may heal within the image grace, or never will;
- * - `running`: the flow container runs or has run;
+ * - `blocked`: a container waits for a reason that may heal within a grace, or never will;
+ * - `running`: the flow container runs;
+ * - `lingering`: the flow container has ended, a sidecar keeps the pod up;
  * - `ended`: the pod is over.
  */
-export type Progress = 'podless' | 'unscheduled' | 'starting' | 'blocked' | 'running' | 'ended';
+export type Progress = 'podless' | 'unscheduled' | 'starting' | 'blocked' | 'running' | 'lingering' | 'ended';
 
 export interface Diagnosis {
   readonly progress: Progress;
@@ -48,57 +25,75 @@ export interface Diagnosis {
   readonly hopeless: boolean;
   /** True when the infrastructure, not the flow, is the cause (protocol rule 15). */
   readonly infrastructure: boolean;
+  /** Exit code of the flow container, once it has ended. */
+  readonly exitCode: number | null;
   /** Pod and container whose log says more; null when nothing has run. */
   readonly log: { readonly pod: string; readonly container: string } | null;
 }
 
-type Sight = Omit<Diagnosis, 'hopeless' | 'infrastructure' | 'log'> & Partial<Diagnosis>;
+type Sight = Pick<Diagnosis, 'progress' | 'category' | 'summary' | 'since'> & Partial<Diagnosis>;
 
-const diagnosis = (sight: Sight): Diagnosis => ({ hopeless: false, infrastructure: false, log: null, ...sight });
+const diagnosis = (sight: Sight): Diagnosis => ({
+  hopeless: false,
+  infrastructure: false,
+  exitCode: null,
+  log: null,
+  ...sight,
+});
 
 const newestFirst = (pods: readonly PodSnapshot[]): readonly PodSnapshot[] =>
   pods.toSorted((a, b) => b.createdAt.getTime() - a.createdAt.getTime() || (a.uid < b.uid ? 1 : -1));
 
-/** Containers that decide: the flow's first, then init containers; a native sidecar is neither. */
+/** Containers that decide, the flow's first. A native sidecar (init container with restartPolicy Always) is none. */
 const deciding = (pod: PodSnapshot): readonly ContainerSnapshot[] => [
   ...pod.containers.filter((container) => container.role === 'main'),
   ...pod.containers.filter((container) => container.role === 'init' || container.role === 'other'),
 ];
 
-const sentence = (text: string): string => (text === '' ? '' : `: ${text.replaceAll(/\s+/gu, ' ').trim()}`);
+const flowContainer = (pod: PodSnapshot): ContainerSnapshot | undefined =>
+  pod.containers.find((container) => container.role === 'main');
 
-function blockedBy(pod: PodSnapshot): { container: ContainerSnapshot; fate: Fate } | null {
-  for (const container of deciding(pod)) {
-    const fate = container.state === 'waiting' ? waitingReasons[container.reason] : undefined;
-    if (fate === 'never' || fate === 'grace') return { container, fate };
-  }
-  return null;
-}
+/** Words of others in a sentence of ours: one line, without control characters, not longer than a screen's line or two. */
+const longest = 512;
+const words = (text: string): string => {
+  const line = text.replaceAll(/[\p{Cc}\s]+/gu, ' ').trim();
+  return line.length > longest ? `${line.slice(0, longest)}…` : line;
+};
+const because = (text: string): string => (words(text) === '' ? '' : `: ${words(text)}`);
 
-const imageReasons = /Image|Registry|Signature/u;
+const scheduledSince = (pod: PodSnapshot): Date =>
+  pod.conditions.find((condition) => condition.type === 'PodScheduled')?.since ?? pod.createdAt;
 
-function blockedSight(pod: PodSnapshot, { container, fate }: { container: ContainerSnapshot; fate: Fate }): Diagnosis {
+function blockedSight(pod: PodSnapshot): Diagnosis | null {
+  const container = deciding(pod).find(
+    (candidate) => candidate.state === 'waiting' && waitingReason(candidate.reason).fate !== 'wait',
+  );
+  if (container === undefined) return null;
+  const { fate, category } = waitingReason(container.reason);
+  const what = container.role === 'init' ? 'init container' : 'container';
   return diagnosis({
     progress: 'blocked',
-    category: imageReasons.test(container.reason) ? 'ImagePull' : 'ContainerStart',
-    summary: `container '${container.name}' of pod ${pod.name} cannot start (${container.reason})${sentence(container.message)}`,
-    since: pod.conditions.find((condition) => condition.type === 'PodScheduled')?.since ?? pod.createdAt,
+    category,
+    summary: `${what} '${container.name}' of pod ${pod.name} cannot start (${container.reason})${because(container.message)}`,
+    since: scheduledSince(pod),
     hopeless: fate === 'never',
   });
 }
 
-function pendingSight(pod: PodSnapshot): Diagnosis {
-  const blocked = blockedBy(pod);
-  if (blocked !== null) return blockedSight(pod, blocked);
+/** The autoscaler's refusal says more than the scheduler's: no node of any size will come. */
+function schedulersLastWords(pod: PodSnapshot, events: readonly ClusterEvent[]): string {
+  const scheduled = pod.conditions.find((condition) => condition.type === 'PodScheduled');
+  const refused = events.find((event) => event.objectUid === pod.uid && event.reason === 'NotTriggerScaleUp');
+  return `${because(scheduled?.message ?? '')}${refused === undefined ? '' : `; the autoscaler adds no node${because(refused.message)}`}`;
+}
+
+function pendingSight(pod: PodSnapshot, events: readonly ClusterEvent[]): Diagnosis {
+  const blocked = blockedSight(pod);
+  if (blocked !== null) return blocked;
   const scheduled = pod.conditions.find((condition) => condition.type === 'PodScheduled');
   if (scheduled?.status === 'False') {
-    const summary = `pod ${pod.name} cannot be scheduled (${scheduled.reason})${sentence(scheduled.message)}`;
-    return diagnosis({
-      progress: 'unscheduled',
-      category: 'Unschedulable',
-      summary,
-      since: scheduled.since ?? pod.createdAt,
-    });
+    const summary = `pod ${pod.name} cannot be scheduled (${scheduled.reason})${schedulersLastWords(pod, events)}`;
+    return diagnosis({ progress: 'unscheduled', category: 'Unschedulable', summary, since: scheduledSince(pod) });
   }
   return diagnosis({
     progress: 'starting',
@@ -108,14 +103,14 @@ function pendingSight(pod: PodSnapshot): Diagnosis {
   });
 }
 
-/** Reasons of the DisruptionTarget condition and of whole pods that speak of the node, not of the flow. */
-const lostToInfrastructure: ReadonlySet<string> = new Set([
+/** Pod reasons that speak of the node, not of the flow (kubernetes 1.35 pkg/kubelet: eviction, lifecycle, nodeshutdown). */
+const lostToTheNode: ReadonlySet<string> = new Set([
   'Evicted',
-  'Preempted',
   'Preempting',
   'NodeLost',
   'NodeShutdown',
   'Terminated',
+  'Shutdown',
   'UnexpectedAdmissionError',
   'NodeAffinity',
   'OutOfcpu',
@@ -123,27 +118,38 @@ const lostToInfrastructure: ReadonlySet<string> = new Set([
   'OutOfpods',
 ]);
 
-function disruption(pod: PodSnapshot): { reason: string; message: string } | null {
+/** Reasons of the pod condition DisruptionTarget (kubernetes 1.35, pkg/apis/core/types.go), in an operator's words. */
+const disruptions: Readonly<Record<string, string>> = {
+  PreemptionByScheduler: 'Preempted',
+  DeletionByTaintManager: 'NodeLost',
+  EvictionByEvictionAPI: 'Drained',
+  DeletionByPodGC: 'NodeLost',
+  TerminationByKubelet: 'Evicted',
+};
+
+function disruptionOf(pod: PodSnapshot): { category: string; reason: string; message: string } | null {
   const target = pod.conditions.find(
     (condition) => condition.type === 'DisruptionTarget' && condition.status === 'True',
   );
-  if (target !== undefined) return target;
-  return lostToInfrastructure.has(pod.reason) ? pod : null;
+  if (target !== undefined)
+    return { category: disruptions[target.reason] ?? 'Disrupted', reason: target.reason, message: target.message };
+  return lostToTheNode.has(pod.reason)
+    ? { category: pod.reason === 'Evicted' ? 'Evicted' : 'NodeLost', reason: pod.reason, message: pod.message }
+    : null;
 }
 
-function exitSummary(container: ContainerSnapshot, pod: PodSnapshot): { category: string; summary: string } {
-  const where = `container '${container.name}' of pod ${pod.name}`;
+function exitOf(container: ContainerSnapshot, pod: PodSnapshot): { category: string; summary: string } {
+  const where = `${container.role === 'init' ? 'init container' : 'container'} '${container.name}' of pod ${pod.name}`;
   if (container.reason === 'OOMKilled') {
     const limit = container.memoryLimit === null ? '' : `, limit ${container.memoryLimit}`;
     return { category: 'OOMKilled', summary: `${where} was killed for using too much memory (OOMKilled${limit})` };
   }
-  if (container.signal !== null && container.signal > 0) {
+  if (container.signal !== null && container.signal > 0)
     return { category: 'Signal', summary: `${where} was ended by signal ${container.signal}` };
-  }
   const reason = container.reason === '' ? '' : ` (${container.reason})`;
   return {
     category: 'ExitCode',
-    summary: `${where} exited with code ${container.exitCode}${reason}${sentence(container.message)}`,
+    summary: `${where} exited with code ${container.exitCode}${reason}${because(container.message)}`,
   };
 }
 
@@ -151,80 +157,93 @@ const failedContainer = (pod: PodSnapshot): ContainerSnapshot | undefined =>
   deciding(pod).find((container) => container.state === 'terminated' && container.exitCode !== 0);
 
 function endedSight(pod: PodSnapshot): Diagnosis {
-  const disrupted = disruption(pod);
+  const disruption = disruptionOf(pod);
   const failed = failedContainer(pod);
-  const since = failed?.finishedAt ?? pod.createdAt;
-  const log = failed === undefined ? null : { pod: pod.name, container: failed.name };
-  if (disrupted !== null) {
-    const summary = `pod ${pod.name} was lost (${disrupted.reason})${sentence(disrupted.message)}`;
-    return diagnosis({ progress: 'ended', category: disrupted.reason, summary, since, infrastructure: true, log });
+  const common = {
+    progress: 'ended' as const,
+    since: failed?.finishedAt ?? pod.createdAt,
+    exitCode: flowContainer(pod)?.exitCode ?? null,
+    log: failed === undefined ? null : { pod: pod.name, container: failed.name },
+  };
+  if (disruption !== null) {
+    const summary = `pod ${pod.name} was lost to the infrastructure (${disruption.reason})${because(disruption.message)}`;
+    return diagnosis({ ...common, category: disruption.category, summary, infrastructure: true });
   }
-  if (failed !== undefined) return diagnosis({ progress: 'ended', ...exitSummary(failed, pod), since, log });
-  const summary = `pod ${pod.name} is ${pod.phase}${sentence(pod.message)}`;
-  return diagnosis({ progress: 'ended', category: pod.phase, summary, since });
+  if (failed !== undefined) return diagnosis({ ...common, ...exitOf(failed, pod) });
+  return diagnosis({
+    ...common,
+    category: pod.phase,
+    summary: `pod ${pod.name} is ${pod.phase}${because(pod.message)}`,
+  });
 }
 
-const hasRun = (pod: PodSnapshot): boolean =>
-  pod.containers.some(
-    (container) => container.role === 'main' && (container.state === 'running' || container.startedAt !== null),
-  );
+function lingeringSight(pod: PodSnapshot, flow: ContainerSnapshot): Diagnosis {
+  const how =
+    flow.exitCode === 0 ? `container '${flow.name}' of pod ${pod.name} exited with code 0` : exitOf(flow, pod).summary;
+  return diagnosis({
+    progress: 'lingering',
+    category: flow.exitCode === 0 ? 'SidecarHang' : exitOf(flow, pod).category,
+    summary: `${how}, another container keeps the pod up`,
+    since: flow.finishedAt ?? pod.createdAt,
+    exitCode: flow.exitCode,
+    log: { pod: pod.name, container: flow.name },
+  });
+}
 
-function podSight(pod: PodSnapshot): Diagnosis {
+const hasStarted = (container: ContainerSnapshot): boolean =>
+  container.state === 'running' || container.startedAt !== null;
+
+function podSight(pod: PodSnapshot, events: readonly ClusterEvent[]): Diagnosis {
   if (pod.phase === 'Failed' || pod.phase === 'Succeeded') return endedSight(pod);
-  if (hasRun(pod)) {
+  const flow = flowContainer(pod);
+  if (flow?.state === 'terminated') return lingeringSight(pod, flow);
+  if (flow !== undefined && hasStarted(flow)) {
+    const away = pod.phase === 'Unknown' ? '; its node does not answer' : '';
     return diagnosis({
       progress: 'running',
       category: 'Running',
-      summary: `pod ${pod.name} is running`,
+      summary: `pod ${pod.name} is running${away}`,
       since: pod.createdAt,
     });
   }
-  return pendingSight(pod);
+  return pendingSight(pod, events);
 }
 
-/** The last word of the Job controller about why a Job has no pod: quota, missing service account, admission. */
 function podlessSight(job: JobSnapshot, events: readonly ClusterEvent[]): Diagnosis {
-  const last = events
-    .filter((event) => event.objectUid === job.uid && event.reason === 'FailedCreate')
-    .toSorted((a, b) => (b.at?.getTime() ?? 0) - (a.at?.getTime() ?? 0))[0];
+  const { category, permanent, message } = podRefusal(job, events);
   const summary =
-    last === undefined
+    category === 'Podless'
       ? `Job ${job.name} has no pod yet`
-      : `Job ${job.name} cannot make its pod${sentence(last.message)}`;
-  return diagnosis({
-    progress: 'podless',
-    category: last === undefined ? 'Podless' : 'PodRefused',
-    summary,
-    since: job.createdAt,
-  });
+      : `Job ${job.name} cannot make its pod (${category})${because(message)}`;
+  return diagnosis({ progress: 'podless', category, summary, since: job.createdAt, hopeless: permanent });
+}
+
+/** Reasons of a Job's Failed condition that say all there is to say (kubernetes 1.35, staging/src/k8s.io/api/batch/v1/types.go). */
+const jobReasons: Readonly<Record<string, string>> = {
+  DeadlineExceeded: 'it ran longer than its activeDeadlineSeconds',
+  PodFailurePolicy: 'its podFailurePolicy ended it',
+};
+
+/** A failed Job none of whose pods tells why: the pods vanished with their node, or there never was one. */
+function vanishedSight(job: JobSnapshot): Diagnosis {
+  const reason = job.reason === '' ? 'JobFailed' : job.reason;
+  const summary = `Job ${job.name} failed (${reason})${because(job.message)}`;
+  return diagnosis({ progress: 'ended', category: reason, summary, since: job.finishedAt ?? job.createdAt });
 }
 
 function failedJobSight(job: JobSnapshot, pods: readonly PodSnapshot[]): Diagnosis {
-  const pod = newestFirst(pods).find(
-    (candidate) => failedContainer(candidate) !== undefined || disruption(candidate) !== null,
-  );
-  if (job.reason === 'DeadlineExceeded') {
-    const summary = `Job ${job.name} ran longer than its activeDeadlineSeconds`;
-    return diagnosis({
-      progress: 'ended',
-      category: 'DeadlineExceeded',
-      summary,
-      since: job.finishedAt ?? job.createdAt,
-    });
-  }
-  if (pod !== undefined) return endedSight(pod);
-  const summary = `Job ${job.name} failed (${job.reason})${sentence(job.message)}`;
-  return diagnosis({
-    progress: 'ended',
-    category: job.reason === '' ? 'JobFailed' : job.reason,
-    summary,
-    since: job.finishedAt ?? job.createdAt,
-  });
+  const tells = (pod: PodSnapshot): boolean => failedContainer(pod) !== undefined || disruptionOf(pod) !== null;
+  const pod = newestFirst(pods).find(tells);
+  const sight = pod === undefined ? vanishedSight(job) : endedSight(pod);
+  const why = jobReasons[job.reason];
+  if (why === undefined) return sight;
+  const said = pod === undefined ? '' : because(sight.summary);
+  return { ...sight, category: job.reason, summary: `Job ${job.name} failed, ${why}${said}` };
 }
 
 /** What the cluster says about one Job, from its pods and the warnings about it. Pure. */
 export function diagnose(job: JobSnapshot, pods: readonly PodSnapshot[], events: readonly ClusterEvent[]): Diagnosis {
   if (job.phase === 'failed') return failedJobSight(job, pods);
   const newest = newestFirst(pods)[0];
-  return newest === undefined ? podlessSight(job, events) : podSight(newest);
+  return newest === undefined ? podlessSight(job, events) : podSight(newest, events);
 }

@@ -104,11 +104,22 @@ export const isOfTheClaim = ({ run, token, job, policy }: JobCase): boolean =>
   run?.state === 'Submitted' && token !== null && token.stack === policy.stackId && token.key === job.key;
 export const isNewestOfRunning = ({ run, job, siblings }: JobCase): boolean =>
   run?.state === 'Running' && siblings[0]?.uid === job.uid && !siblings.some(isActive);
+/** The run is at work in this Job and in no other: Submitted by its claim, or Running with it as the newest. */
+export const isOwnRun = (observed: JobCase): boolean =>
+  isOfTheClaim(observed) || (observed.run?.state === 'Running' && observed.siblings[0]?.uid === observed.job.uid);
 export const isOldEnough = ({ job, policy, now }: JobCase): boolean => ageMs(job.createdAt, now) > policy.quietAgeMs;
 export const isBeyond = (graceMs: number, since: Date, now: Date): boolean =>
   graceMs > 0 && ageMs(since, now) > graceMs;
 export const isPending = ({ job, diagnosis }: JobCase): boolean =>
-  job.phase === 'active' && diagnosis.progress !== 'running' && diagnosis.progress !== 'ended';
+  job.phase === 'active' && notStarted.has(diagnosis.progress);
+
+const notStarted: ReadonlySet<Diagnosis['progress']> = new Set(['podless', 'unscheduled', 'starting', 'blocked']);
+
+/** The flow container has ended for longer than a flow may take to stop, and another container keeps the pod up. */
+export const hasLingered = ({ diagnosis, policy, now }: JobCase): boolean =>
+  diagnosis.progress === 'lingering' && ageMs(diagnosis.since, now) > policy.cancelGraceMs;
+export const hasLingeredWell = (observed: JobCase): boolean =>
+  hasLingered(observed) && observed.diagnosis.exitCode === 0;
 
 export const wait = (observed: JobCase, rule: string, why: string): ReconcileAction => ({
   kind: 'wait',

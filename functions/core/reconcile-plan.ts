@@ -1,278 +1,37 @@
 import type { JobSnapshot } from './cluster.ts';
-import { isFinished } from './flow-run.ts';
-import { claimTokenOf, effectiveState, leaseIsOver } from './history.ts';
+import { claimTokenOf, effectiveState } from './history.ts';
 import { diagnose } from './pod-diagnosis.ts';
 import {
   type ReconcileAction,
   type ReconcileInput,
   type JobCase,
   type JobRule,
-  ageMs,
   isActive,
-  isCancelRow,
-  rowAt,
-  minutes,
-  hasFinished,
-  isOfTheClaim,
-  isNewestOfRunning,
-  isOldEnough,
-  isBeyond,
-  isPending,
   wait,
-  remove,
-  fail,
-  keepAlive,
-  claimsUnderKey,
-  earlyPodLimit,
-  ttlMs,
-  hasWaitingTask,
-  lazarusIsOff,
   type RunCase,
   type RunRule,
   waitForRun,
 } from './reconcile-case.ts';
-
-/** Order is meaning: the first rule that matches decides, and the last one always matches. */
-const jobRules: readonly JobRule[] = [
-  {
-    // Neither alive nor gone: a pod of it can still set Running.
-    name: 'job-being-deleted',
-    matches: ({ job }) => job.deleting,
-    decide: (observed, rule) => wait(observed, rule, `Job ${observed.job.name} is being deleted`),
-  },
-  {
-    name: 'run-deleted',
-    matches: ({ gone }) => gone,
-    decide: (observed, rule) =>
-      remove(observed, rule, { why: 'the flow run does not exist any more', propagation: 'Foreground' }),
-  },
-  {
-    // An unreadable answer is never evidence.
-    name: 'run-unreadable',
-    matches: ({ run }) => run === null,
-    decide: (observed, rule) => wait(observed, rule, 'the flow run could not be read'),
-  },
-  {
-    // A flow that runs may stop itself (it polls every 15 s); a pending one never hears (protocol rules 13 and 14).
-    name: 'run-cancelled',
-    matches: ({ effective, job }) => isCancelRow(effective) && isActive(job),
-    decide: (observed, rule) => {
-      const { effective, policy, now } = observed;
-      const since = effective === null ? now : rowAt(effective);
-      const mayStop =
-        !isPending(observed) && observed.job.phase === 'active' && ageMs(since, now) <= policy.cancelGraceMs;
-      if (mayStop) return wait(observed, rule, 'the flow may stop itself first');
-      return remove(observed, rule, { why: 'the flow run is cancelled', propagation: 'Foreground' });
-    },
-  },
-  {
-    name: 'cancelled-after-the-job-ended',
-    matches: ({ effective, run, siblings }) =>
-      isCancelRow(effective) && run !== null && !isFinished(run.state) && !siblings.some(isActive),
-    decide: ({ run, runId, job }, rule) =>
-      run === null
-        ? { kind: 'wait', rule, why: 'the flow run could not be read', runId, job }
-        : { kind: 'cancel-run', rule, why: `cancelled, and Job ${job.name} is over`, run },
-  },
-  {
-    // The peer leaves such a Job for ever; a late start would run a finished run.
-    name: 'run-finished-before-the-pod-started',
-    matches: (observed) => hasFinished(observed) && isPending(observed),
-    decide: (observed, rule) =>
-      remove(observed, rule, { why: `the flow run is ${observed.run?.state}`, propagation: 'Foreground' }),
-  },
-  {
-    name: 'finishing',
-    matches: (observed) => hasFinished(observed) && isActive(observed.job),
-    decide: (observed, rule) =>
-      wait(observed, rule, `the flow run is ${observed.run?.state}, its pod has not ended yet`),
-  },
-  {
-    // exit code 0 proves nothing: a process that starts before its time, or cannot read its state, ends with 0 (early pod).
-    name: 'ended-without-starting',
-    matches: (observed) => observed.job.phase === 'complete' && isOfTheClaim(observed),
-    decide: (observed, rule) => {
-      const claims = claimsUnderKey(observed);
-      const why = `Job ${observed.job.name} succeeded without starting the flow run`;
-      if (claims >= earlyPodLimit) return fail(observed, rule, { why: `${why} ${claims} times`, endJob: false });
-      return remove(observed, rule, { why: `${why}; it is created again`, propagation: 'Background' });
-    },
-  },
-  {
-    // Infrastructure that fails before the flow started costs nobody a retry, within INFRA_RETRIES (protocol rule 15).
-    name: 'lost-before-it-started',
-    matches: (observed) =>
-      observed.job.phase === 'failed' &&
-      isOfTheClaim(observed) &&
-      observed.diagnosis.infrastructure &&
-      claimsUnderKey(observed) < 1 + observed.policy.infraRetries,
-    decide: (observed, rule) =>
-      remove(observed, rule, { why: `${observed.diagnosis.summary}; it is created again`, propagation: 'Background' }),
-  },
-  {
-    name: 'failed-before-it-started',
-    matches: (observed) => observed.job.phase === 'failed' && isOfTheClaim(observed),
-    decide: (observed, rule) => fail(observed, rule, { why: observed.diagnosis.summary, endJob: false }),
-  },
-  {
-    // With INFRA_RETRIES the server's zombie killer and Lazarus bring such a run back (protocol rule 12).
-    name: 'lost-while-running',
-    matches: (observed) =>
-      observed.job.phase === 'failed' &&
-      isNewestOfRunning(observed) &&
-      observed.diagnosis.infrastructure &&
-      observed.policy.infraRetries > 0,
-    decide: (observed, rule) =>
-      wait(observed, rule, `${observed.diagnosis.summary}; left to the zombie killer and Lazarus`),
-  },
-  {
-    name: 'died-while-running',
-    matches: (observed) => observed.job.phase === 'failed' && isNewestOfRunning(observed),
-    decide: (observed, rule) => fail(observed, rule, { why: observed.diagnosis.summary, endJob: false }),
-  },
-  {
-    // The process ended with 0 and left the run Running: a long task retry, or it was killed without a word. Where the
-    // server's services are switched off for the flow nobody else would ever notice (protocol rule 12).
-    name: 'ended-while-running',
-    matches: (observed) => observed.job.phase === 'complete' && isNewestOfRunning(observed),
-    decide: (observed, rule) => {
-      const { job, policy, now } = observed;
-      const since = job.finishedAt ?? job.createdAt;
-      const nobodyActs = isBeyond(policy.pendingGraceMs, since, now) && !hasWaitingTask(observed);
-      if (nobodyActs || (lazarusIsOff(observed) && !hasWaitingTask(observed) && isOldEnough(observed))) {
-        return fail(observed, rule, {
-          why: `Job ${job.name} succeeded, but the flow run is still Running and no pod is left`,
-          endJob: false,
-        });
-      }
-      return wait(observed, rule, 'left to the zombie killer and Lazarus, or to a task retry');
-    },
-  },
-  {
-    name: 'kept-for-its-ttl',
-    matches: (observed) => {
-      const { job, policy, now } = observed;
-      return (
-        !isActive(job) && (!policy.deleteFinishedJobs || ageMs(job.finishedAt ?? job.createdAt, now) < ttlMs(observed))
-      );
-    },
-    decide: (observed, rule) => wait(observed, rule, `Job ${observed.job.name} is over`),
-  },
-  {
-    name: 'ttl-is-over',
-    matches: ({ job }) => !isActive(job),
-    decide: (observed, rule) =>
-      remove(observed, rule, { why: `kept for ${minutes(ttlMs(observed))}`, propagation: 'Background' }),
-  },
-  {
-    // Kueue and the like suspend Jobs: waiting, not lost.
-    name: 'suspended',
-    matches: ({ job }) => job.phase === 'suspended',
-    decide: (observed, rule) => keepAlive(observed, rule, `Job ${observed.job.name} is suspended`),
-  },
-  {
-    name: 'can-never-start',
-    matches: (observed) =>
-      isOfTheClaim(observed) && observed.diagnosis.progress === 'blocked' && observed.diagnosis.hopeless,
-    decide: (observed, rule) => fail(observed, rule, { why: observed.diagnosis.summary, endJob: true }),
-  },
-  {
-    // A registry that is away for a moment heals; a name nobody pushed does not.
-    name: 'cannot-start-for-too-long',
-    matches: (observed) =>
-      isOfTheClaim(observed) &&
-      observed.diagnosis.progress === 'blocked' &&
-      isBeyond(observed.policy.imageGraceMs, observed.diagnosis.since, observed.now),
-    decide: (observed, rule) => fail(observed, rule, { why: observed.diagnosis.summary, endJob: true }),
-  },
-  {
-    name: 'pending-for-too-long',
-    matches: (observed) =>
-      isOfTheClaim(observed) &&
-      isPending(observed) &&
-      isBeyond(observed.policy.pendingGraceMs, observed.job.createdAt, observed.now),
-    decide: (observed, rule) =>
-      fail(observed, rule, {
-        why: `not started within ${minutes(observed.policy.pendingGraceMs)}: ${observed.diagnosis.summary}`,
-        endJob: true,
-      }),
-  },
-  {
-    // Its attempt is over, yet while it lives dispatch holds the run: a Job that cannot start must make room.
-    name: 'blocks-a-newer-attempt',
-    matches: (observed) =>
-      observed.run?.state === 'Scheduled' &&
-      isPending(observed) &&
-      (observed.diagnosis.hopeless || isBeyond(observed.policy.imageGraceMs, observed.diagnosis.since, observed.now)) &&
-      observed.diagnosis.progress === 'blocked',
-    decide: (observed, rule) => remove(observed, rule, { why: observed.diagnosis.summary, propagation: 'Foreground' }),
-  },
-  {
-    name: 'without-a-pod',
-    matches: ({ diagnosis, job, policy, now }) =>
-      diagnosis.progress === 'podless' && isBeyond(policy.podlessGraceMs, job.createdAt, now),
-    decide: (observed, rule) => keepAlive(observed, rule, observed.diagnosis.summary),
-  },
-  {
-    name: 'waiting-to-start',
-    matches: isPending,
-    decide: (observed, rule) => keepAlive(observed, rule, observed.diagnosis.summary),
-  },
-  {
-    name: 'still-working',
-    matches: () => true,
-    decide: (observed, rule) => wait(observed, rule, observed.diagnosis.summary),
-  },
-];
-
-/** Runs of this stack without any Job. Order is meaning here too. */
-const joblessRules: readonly RunRule[] = [
-  {
-    name: 'already-over',
-    matches: ({ run }) => isFinished(run.state),
-    decide: (observed, rule) => waitForRun(observed, rule, `the flow run is ${observed.run.state}`),
-  },
-  {
-    // Within ten minutes, or the server's zombie killer writes Failed instead (protocol rule 14).
-    name: 'cancelled-without-a-job',
-    matches: ({ effective }) => isCancelRow(effective),
-    decide: ({ run }, rule) => ({ kind: 'cancel-run', rule, why: 'cancelled, and no Job of it is left', run }),
-  },
-  {
-    name: 'claimed-within-its-lease',
-    matches: ({ run, token, now }) => run.state === 'Submitted' && token !== null && !leaseIsOver(token, now),
-    decide: (observed, rule) => waitForRun(observed, rule, `claimed until ${observed.token?.until.toISOString()}`),
-  },
-  {
-    // Jobs are created by dispatch alone (protocol rule 10).
-    name: 'jobless-claim-is-dispatchs',
-    matches: ({ run }) => run.state === 'Submitted',
-    decide: (observed, rule) => waitForRun(observed, rule, 'dispatch claims it again under the same key'),
-  },
-  {
-    name: 'running-without-a-job',
-    matches: () => true,
-    decide: (observed, rule) =>
-      waitForRun(
-        observed,
-        rule,
-        observed.run.waitingTaskRuns > 0
-          ? 'a task retry is waiting for its time'
-          : 'left to the zombie killer and Lazarus',
-      ),
-  },
-];
+import { joblessRules, jobRules } from './reconcile-rules.ts';
 
 const newestFirst = (jobs: readonly JobSnapshot[]): readonly JobSnapshot[] =>
   jobs.toSorted((a, b) => b.createdAt.getTime() - a.createdAt.getTime() || (a.uid < b.uid ? 1 : -1));
 
-function decideJob(observed: JobCase): ReconcileAction {
-  const rule = jobRules.find((candidate) => candidate.matches(observed));
+/** The two tables; an argument of the planner, so that a test can take a row away. */
+export interface ReconcileRules {
+  readonly jobs: readonly JobRule[];
+  readonly runs: readonly RunRule[];
+}
+
+export const reconcileRules: ReconcileRules = { jobs: jobRules, runs: joblessRules };
+
+function decideJob(rules: readonly JobRule[], observed: JobCase): ReconcileAction {
+  const rule = rules.find((candidate) => candidate.matches(observed));
   return rule === undefined ? wait(observed, 'still-working', 'no rule matched') : rule.decide(observed, rule.name);
 }
 
-function decideRun(observed: RunCase): ReconcileAction {
-  const rule = joblessRules.find((candidate) => candidate.matches(observed));
+function decideRun(rules: readonly RunRule[], observed: RunCase): ReconcileAction {
+  const rule = rules.find((candidate) => candidate.matches(observed));
   return rule === undefined
     ? waitForRun(observed, 'running-without-a-job', 'no rule matched')
     : rule.decide(observed, rule.name);
@@ -296,14 +55,17 @@ export function duplicates(jobs: readonly JobSnapshot[]): readonly (readonly Job
  * Decides what the difference between Jobs and flow runs demands: one action per Job of this stack and one per unfinished
  * run without a Job, each with the name of the rule. Pure; independent of the order of its input.
  */
-export function planReconcile(input: ReconcileInput): readonly ReconcileAction[] {
+export function planReconcile(
+  input: ReconcileInput,
+  rules: ReconcileRules = reconcileRules,
+): readonly ReconcileAction[] {
   const { runs, gone, policy, now } = input;
   const jobsOf = Map.groupBy(input.jobs, (job) => job.runId);
   const podsOf = Map.groupBy(input.pods, (pod) => pod.jobUid);
   const byJob = input.jobs.flatMap((job) => {
     if (job.stackId !== policy.stackId || job.runId === null) return [];
     const run = runs.get(job.runId) ?? null;
-    return decideJob({
+    return decideJob(rules.jobs, {
       job,
       run,
       runId: job.runId,
@@ -319,7 +81,7 @@ export function planReconcile(input: ReconcileInput): readonly ReconcileAction[]
   const byRun = [...runs.values()]
     .filter((run) => !jobsOf.has(run.id))
     .map((run) =>
-      decideRun({
+      decideRun(rules.runs, {
         run,
         effective: effectiveState(run.history, policy.stackId),
         token: claimTokenOf(run.serializedState),

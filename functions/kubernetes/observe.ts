@@ -72,19 +72,24 @@ function listOf(json: string): readonly string[] {
 
 interface JobState {
   readonly phase: JobPhase;
+  readonly announced: string | null;
   readonly condition: JsonObject;
 }
+
+/** Since kubernetes 1.31 the terminal condition follows only after all pods have ended. */
+const announcements: ReadonlySet<string> = new Set(['FailureTarget', 'SuccessCriteriaMet']);
 
 /** Only the terminal conditions end a Job; `FailureTarget` and `SuccessCriteriaMet` announce one, counters say nothing. */
 function jobStateOf(raw: JsonObject): JobState {
   const isTrue = objects(object(raw, 'status'), 'conditions').filter((each) => text(each, 'status') === 'True');
   const complete = isTrue.find((each) => text(each, 'type') === 'Complete');
-  if (complete !== undefined) return { phase: 'complete', condition: complete };
+  if (complete !== undefined) return { phase: 'complete', announced: null, condition: complete };
   const failed = isTrue.find((each) => text(each, 'type') === 'Failed');
-  if (failed !== undefined) return { phase: 'failed', condition: failed };
+  if (failed !== undefined) return { phase: 'failed', announced: null, condition: failed };
+  const announced = isTrue.map((each) => text(each, 'type')).find((type) => announcements.has(type)) ?? null;
   const suspended =
     object(raw, 'spec')['suspend'] === true || isTrue.some((each) => text(each, 'type') === 'Suspended');
-  return { phase: suspended ? 'suspended' : 'active', condition: none };
+  return { phase: suspended ? 'suspended' : 'active', announced, condition: none };
 }
 
 /** The counters lag behind each other, so whether there ever was a pod takes all of them. */
@@ -102,7 +107,7 @@ export function observeJob(raw: JsonObject): JobSnapshot | null {
   const { name, uid, createdAt, metadata } = identity;
   const labels = object(metadata, 'labels');
   const annotations = object(metadata, 'annotations');
-  const { phase, condition } = jobStateOf(raw);
+  const { phase, announced, condition } = jobStateOf(raw);
   const status = object(raw, 'status');
   return {
     name: name as JobName,
@@ -110,6 +115,7 @@ export function observeJob(raw: JsonObject): JobSnapshot | null {
     createdAt,
     deleting: isDeleting(metadata),
     phase,
+    announced,
     reason: text(condition, 'reason'),
     message: text(condition, 'message'),
     finishedAt: time(condition, 'lastTransitionTime'),
@@ -120,6 +126,7 @@ export function observeJob(raw: JsonObject): JobSnapshot | null {
     runLabels: listOf(text(annotations, labelsAnnotation)),
     podsEver: podsEverOf(status),
     activePods: count(status, 'active'),
+    failedPods: count(status, 'failed'),
   };
 }
 

@@ -6,7 +6,7 @@ import fc from 'fast-check';
 import type { ClusterEvent, JobSnapshot, PodSnapshot } from '../../functions/core/cluster.ts';
 import type { FlowRun } from '../../functions/core/flow-run.ts';
 import type { ReconcilePolicy } from '../../functions/core/reconcile-case.ts';
-import { duplicates, planReconcile, reconcileRuleNames } from '../../functions/core/reconcile-plan.ts';
+import { duplicates, planReconcile, reconcileRuleNames, reconcileRules } from '../../functions/core/reconcile-plan.ts';
 import {
   aClaimRow,
   aContainer,
@@ -49,6 +49,27 @@ const evicted = anEndedPod(
   },
 );
 
+/** The flow container has ended, a sidecar of the old kind goes on. */
+const lingering = (exitCode: number, ended: string): PodSnapshot =>
+  aPod({
+    containers: [
+      aContainer({ state: 'terminated', exitCode, startedAt: at('-9m'), finishedAt: at(ended) }),
+      aContainer({ name: 'proxy', role: 'other', startedAt: at('-9m') }),
+    ],
+  });
+
+const refusal = (message: string): ClusterEvent => ({
+  uid: 'event-1',
+  objectKind: 'Job',
+  objectName: aJob().name,
+  objectUid: aJob().uid,
+  type: 'Warning',
+  reason: 'FailedCreate',
+  message: `Error creating: ${message}`,
+  count: 1,
+  at: at('-30s'),
+});
+
 interface Case {
   readonly run?: FlowRun | 'gone' | 'unread';
   readonly jobs?: readonly JobSnapshot[];
@@ -62,7 +83,7 @@ interface Case {
 const knownRuns = (run: FlowRun | 'gone' | 'unread') =>
   new Map(typeof run === 'string' ? [] : [[run.id, run] as const]);
 
-function plan(input: Omit<Case, 'want'>) {
+function plan(input: Omit<Case, 'want'>, rules = reconcileRules) {
   const { run, jobs, pods, events, policy } = {
     run: submitted,
     jobs: [aJob()],
@@ -72,8 +93,14 @@ function plan(input: Omit<Case, 'want'>) {
     ...input,
   };
   const gone = new Set(run === 'gone' ? [aRunId(1)] : []);
-  return planReconcile({ runs: knownRuns(run), gone, jobs, pods, events, policy: aReconcilePolicy(policy), now: T0 });
+  return planReconcile(
+    { runs: knownRuns(run), gone, jobs, pods, events, policy: aReconcilePolicy(policy), now: T0 },
+    rules,
+  );
 }
+
+const told = ([action]: ReturnType<typeof plan>): string =>
+  action === undefined ? '' : `${action.kind} ${action.rule}`;
 
 const cases: Record<string, Case> = {
   'a running pod works': { run: atWork, pods: [aPod()], want: 'wait still-working' },
@@ -311,6 +338,98 @@ const cases: Record<string, Case> = {
   'no pod yet': { jobs: [aJob({ createdAt: at('-60s') })], want: 'heartbeat waiting-to-start' },
   'no pod for too long': { jobs: [aJob({ createdAt: at('-61s') })], want: 'heartbeat without-a-pod' },
 
+  'paused by somebody': {
+    run: aFlowRun({ history: [scheduled, claim, running, aRow({ state: 'Paused', at: '-5m', version: 4 })] }),
+    jobs: [failed],
+    pods: [crashed],
+    want: 'wait run-paused',
+  },
+  'an announced failure is not terminal yet': {
+    run: atWork,
+    jobs: [aJob({ announced: 'FailureTarget' })],
+    pods: [crashed],
+    want: 'wait about-to-end',
+  },
+  'an announced success is not terminal yet': {
+    run: atWork,
+    jobs: [aJob({ announced: 'SuccessCriteriaMet' })],
+    want: 'wait about-to-end',
+  },
+  'a failed pod, and the Job tries again': {
+    run: atWork,
+    jobs: [aJob({ failedPods: 1 })],
+    pods: [crashed],
+    want: 'wait backoff-retries-left',
+  },
+  'a pod refused for good, within its grace': {
+    jobs: [aJob({ createdAt: at('-60s') })],
+    events: [refusal('pods "x" is forbidden: violates PodSecurity "restricted:latest": privileged')],
+    want: 'heartbeat waiting-to-start',
+  },
+  'a pod refused for good, beyond its grace': {
+    jobs: [aJob({ createdAt: at('-61s') })],
+    events: [refusal('pods "x" is forbidden: violates PodSecurity "restricted:latest": privileged')],
+    want: 'fail-run pod-refused-for-good',
+    wantWhy: /PodSecurity/u,
+  },
+  'a pod refused by a quota waits for room': {
+    jobs: [aJob({ createdAt: at('-10m') })],
+    events: [refusal('pods "x" is forbidden: exceeded quota: pods')],
+    want: 'heartbeat without-a-pod',
+    wantWhy: /QuotaExceeded/u,
+  },
+  'a pod refused by a webhook that is away waits for it': {
+    jobs: [aJob({ createdAt: at('-10m') })],
+    events: [refusal('Internal error occurred: failed calling webhook "v": denied the request')],
+    want: 'heartbeat without-a-pod',
+  },
+
+  'a sidecar outlives a finished flow, within its grace': {
+    run: succeeded,
+    pods: [lingering(0, '-60s')],
+    want: 'wait finishing',
+  },
+  'a sidecar outlives a finished flow, beyond its grace': {
+    run: succeeded,
+    pods: [lingering(0, '-61s')],
+    want: 'delete-job sidecar-keeps-the-job',
+  },
+  'a sidecar hides that the flow died': {
+    run: atWork,
+    pods: [lingering(137, '-61s')],
+    want: 'fail-run flow-ended-under-a-sidecar',
+  },
+  'a sidecar hides that the flow died, a moment ago': {
+    run: atWork,
+    pods: [lingering(137, '-60s')],
+    want: 'wait still-working',
+  },
+  'a sidecar outlives a flow that left its run Running': {
+    run: atWork,
+    pods: [lingering(0, '-30m')],
+    want: 'wait flow-ended-under-a-sidecar',
+  },
+  'a sidecar outlives a flow that left its run Running, and nobody acts': {
+    run: atWork,
+    pods: [lingering(0, '-61m')],
+    want: 'fail-run flow-ended-under-a-sidecar',
+  },
+  'a sidecar outlives a flow whose task retry waits': {
+    run: { ...atWork, waitingTaskRuns: 1 },
+    pods: [lingering(0, '-61m')],
+    want: 'wait still-working',
+  },
+  'a sidecar outlives a pod that came too early': {
+    pods: [lingering(0, '-61s')],
+    want: 'delete-job ended-without-starting',
+  },
+
+  'a Job of an older version of ours, without a key': {
+    jobs: [aJob({ phase: 'failed', finishedAt: at('-1h'), key: null })],
+    pods: [crashed],
+    want: 'wait kept-for-its-ttl',
+  },
+
   'a Job of another stack is left alone': { jobs: [aJob({ stackId: OTHER_STACK, phase: 'failed' })], want: '' },
   'a Job of the ordinary agent is left alone': { jobs: [aJob({ stackId: null, phase: 'failed' })], want: '' },
   'a Job of ours without a run is left alone': { run: 'gone', jobs: [aJob({ runId: null })], want: '' },
@@ -340,9 +459,9 @@ const cases: Record<string, Case> = {
 describe('one Job or run, one rule', () => {
   for (const [name, { want, wantWhy, ...input }] of Object.entries(cases)) {
     it(name, () => {
-      const [action] = plan(input);
-      assert.equal(action === undefined ? '' : `${action.kind} ${action.rule}`, want);
-      if (wantWhy !== undefined) assert.match(action?.why ?? '', wantWhy);
+      const actions = plan(input);
+      assert.equal(told(actions), want);
+      if (wantWhy !== undefined) assert.match(actions[0]?.why ?? '', wantWhy);
     });
   }
 
@@ -353,6 +472,21 @@ describe('one Job or run, one rule', () => {
       [],
     );
   });
+});
+
+describe('each rule is needed', () => {
+  const without = (name: string) => ({
+    jobs: reconcileRules.jobs.filter((rule) => rule.name !== name),
+    runs: reconcileRules.runs.filter((rule) => rule.name !== name),
+  });
+  // The last row of each table only names what is left.
+  const last = new Set(['still-working', 'running-without-a-job']);
+  for (const name of reconcileRuleNames.filter((rule) => !last.has(rule))) {
+    it(`without ${name} another decision is made`, () => {
+      const changed = Object.values(cases).filter((input) => told(plan(input, without(name))) !== input.want);
+      assert.ok(changed.length > 0);
+    });
+  }
 });
 
 describe('what can never happen, whatever the case', () => {

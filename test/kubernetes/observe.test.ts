@@ -45,6 +45,7 @@ describe('observeJob', () => {
       createdAt: T0,
       deleting: false,
       phase: 'active',
+      announced: null,
       reason: '',
       message: '',
       finishedAt: null,
@@ -55,6 +56,7 @@ describe('observeJob', () => {
       runLabels: ['gpu', 'etl'],
       podsEver: 1,
       activePods: 1,
+      failedPods: 0,
     };
     assert.deepEqual(job, want);
   });

@@ -100,6 +100,7 @@ export function aJob(wish: Partial<JobSnapshot> = {}): JobSnapshot {
     createdAt: at('-10m'),
     deleting: false,
     phase: 'active',
+    announced: null,
     reason: '',
     message: '',
     finishedAt: null,
@@ -110,6 +111,7 @@ export function aJob(wish: Partial<JobSnapshot> = {}): JobSnapshot {
     runLabels: [],
     podsEver: 1,
     activePods: 1,
+    failedPods: 0,
     ...wish,
   };
 }
