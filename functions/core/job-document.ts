@@ -146,16 +146,13 @@ export class LayeredJob {
     delete parent[String(path.at(-1))];
   }
 
-  /** The map at a path of map keys and list indexes. An element that is no map is replaced by one. */
+  /** The map at a path, made where there is none. List elements on the way must exist and be maps. */
   #reach(path: Path): DraftMap {
     const found = this.read(path);
     if (isDraftMap(found)) return found;
     this.#forget(path);
     const made: DraftMap = {};
-    const parent = this.read(path.slice(0, -1));
-    const step = path.at(-1);
-    if (Array.isArray(parent)) parent[Number(step)] = made;
-    else this.#reach(path.slice(0, -1))[String(step)] = made;
+    this.#reach(path.slice(0, -1))[String(path.at(-1))] = made;
     return made;
   }
 

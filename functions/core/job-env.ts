@@ -1,5 +1,5 @@
 import type { FlowRun } from './flow-run.ts';
-import { type Draft, type DraftMap, isDraftMap, type Layer } from './job-document.ts';
+import { type Draft, type DraftMap, type Layer, readAt } from './job-document.ts';
 import type { Json } from './json.ts';
 import { pythonList } from './python-text.ts';
 
@@ -26,7 +26,7 @@ export interface EnvPolicy {
 
 export interface EnvInput {
   readonly run: FlowRun;
-  readonly image: string;
+  readonly image: Draft;
   readonly runConfigEnv: ReadonlyMap<string, Json>;
   readonly policy: EnvPolicy;
   /** The flow container's `env` in the template, each entry a map with a name. */
@@ -44,9 +44,9 @@ const taskRunnerClass = 'PREFECT__ENGINE__TASK_RUNNER__DEFAULT_CLASS';
 
 /** Variables by name: a name keeps the place of its first entry, the last entry decides what it holds. */
 class Environment {
-  readonly #entries = new Map<string, EnvEntry>();
+  readonly #entries = new Map<Draft | undefined, EnvEntry>();
 
-  has(name: string): boolean {
+  has(name: Draft | undefined): boolean {
     return this.#entries.has(name);
   }
 
@@ -67,7 +67,7 @@ class Environment {
 
 /** What the flow process cannot run without; nobody overrides it. Order as the peer writes it. */
 function putFixed(env: Environment, { run, image, policy }: EnvInput): void {
-  const fixed = (name: string, value: string): void => env.put(name, value, 'ours');
+  const fixed = (name: string, value: Draft): void => env.put(name, value, 'ours');
   fixed('PREFECT__BACKEND', policy.backend);
   fixed('PREFECT__CLOUD__AGENT__LABELS', pythonList(policy.agentLabels));
   fixed('PREFECT__CLOUD__API', policy.apiUrl);
@@ -83,10 +83,7 @@ function putFixed(env: Environment, { run, image, policy }: EnvInput): void {
   env.putKey('PREFECT__CLOUD__AUTH_TOKEN', policy.podToken);
 }
 
-const nameOf = (entry: Draft): string => {
-  const name = isDraftMap(entry) ? entry['name'] : null;
-  return typeof name === 'string' ? name : '';
-};
+const nameOf = (entry: Draft): Draft | undefined => readAt(entry, ['name']);
 
 /**
  * The environment of the flow's container: computed variables first, then the template's entries of other names

@@ -136,18 +136,21 @@ function writePod(build: Build): void {
   if (job.read([...flowContainer, 'name']) === undefined) job.set([...flowContainer, 'name'], 'flow', 'ours');
 }
 
+interface Image {
+  readonly value: Draft;
+  readonly layer: Layer;
+}
+
+const imagePath = [...flowContainer, 'image'];
+
 /** Docker storage, run config, template, and at last the image of the version that registered the flow. */
-function writeImage(build: Build, stored: string | null): string {
-  const { job, config, input } = build;
-  const path = [...flowContainer, 'image'];
-  if (stored !== null) job.set(path, stored, 'storage image');
-  else if (config.image !== null) job.set(path, config.image, 'run config');
-  else if ((job.read(path) ?? null) === null) {
-    const [version] = (input.run.flow.coreVersion || 'latest').split('+', 1);
-    job.set(path, `prefecthq/prefect:${version}`, 'built-in template');
-  }
-  const image = job.read(path);
-  return typeof image === 'string' ? image : '';
+function imageOf({ job, config, input, layer }: Build, stored: string | null): Image {
+  if (stored !== null) return { value: stored, layer: 'storage image' };
+  if (config.image !== null) return { value: config.image, layer: 'run config' };
+  const inTemplate = job.read(imagePath) ?? null;
+  if (inTemplate !== null) return { value: inTemplate, layer };
+  const [version] = (input.run.flow.coreVersion || 'latest').split('+', 1);
+  return { value: `prefecthq/prefect:${version}`, layer: 'built-in template' };
 }
 
 function writeCommand({ job, input, warnings }: Build): void {
@@ -163,7 +166,7 @@ function writeCommand({ job, input, warnings }: Build): void {
   job.set([...flowContainer, 'args'], ['prefect', 'execute', subcommand], 'ours');
 }
 
-function writeEnv({ job, input, config, layer }: Build, image: string): void {
+function writeEnv({ job, input, config, layer }: Build, image: Draft): void {
   const path = [...flowContainer, 'env'];
   const inTemplate = job.read(path);
   const entries = environmentOf({
@@ -314,12 +317,13 @@ export function buildJob(input: JobSpecInput): JobSpecResult {
   const job = new LayeredJob(template.document, template.layer);
   const build: Build = { input, config, job, layer: template.layer, removed: [...template.removed], warnings: [] };
   writePod(build);
-  const image = writeImage(build, storage.kind === 'image' ? storage.image : null);
+  const image = imageOf(build, storage.kind === 'image' ? storage.image : null);
+  job.set(imagePath, image.value, image.layer);
   if (config.imagePullPolicy !== null) {
     job.set([...flowContainer, 'imagePullPolicy'], config.imagePullPolicy, 'run config');
   }
   writeCommand(build);
-  writeEnv(build, image);
+  writeEnv(build, image.value);
   writeResources(build);
   writeDefaults(build);
   dropForeignFields(build);

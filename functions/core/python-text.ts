@@ -13,7 +13,7 @@ function escapeCharacter(character: string, quote: string): string {
   if (short !== undefined) return short;
   if (character === quote) return `\\${quote}`;
   if (character === ' ' || !unprintable.test(character)) return character;
-  const code = character.codePointAt(0) ?? 0;
+  const code = Number(character.codePointAt(0));
   if (code <= 0xff) return `\\x${code.toString(16).padStart(2, '0')}`;
   return code <= 0xff_ff ? `\\u${code.toString(16).padStart(4, '0')}` : `\\U${code.toString(16).padStart(8, '0')}`;
 }

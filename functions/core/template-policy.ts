@@ -41,7 +41,9 @@ function removalsOf(template: DraftMap, policy: TemplatePolicy): readonly Remova
   const found = new Map<string, Removal>();
   for (const rule of templateRules) {
     if (rule.level === 'locked' && policy !== 'locked') continue;
-    const forbidden = matchesOf(template, rule.at).filter(({ path, value }) => rule.forbids(value, path.at(-1) ?? ''));
+    const forbidden = matchesOf(template, rule.at).filter(({ path, value }) =>
+      rule.forbids(value, String(path.at(-1))),
+    );
     for (const match of forbidden) {
       const pointer = pointerOf(match.path);
       found.set(pointer, found.get(pointer) ?? { ...match, rule: rule.name });

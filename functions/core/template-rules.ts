@@ -12,7 +12,7 @@ export interface TemplateRule {
   readonly level: Exclude<TemplatePolicy, 'open'>;
   readonly at: readonly Segment[];
   /** Whether this value, under this key, is to go. */
-  readonly forbids: (value: Draft, key: string | number) => boolean;
+  readonly forbids: (value: Draft, key: string) => boolean;
 }
 
 const pod = ['spec', 'template', 'spec'] as const;
@@ -25,7 +25,7 @@ const isOn = (value: Draft): boolean => value !== false && value !== null;
 /** Any key but these, given as words. */
 const outside = (words: string): TemplateRule['forbids'] => {
   const allowed = new Set(words.split(' '));
-  return (_value, key) => !allowed.has(String(key));
+  return (_value, key) => !allowed.has(key);
 };
 /** A field of a map; undefined where the value is none. */
 export const fieldOf = (value: Draft, name: string): Draft | undefined => (isDraftMap(value) ? value[name] : undefined);
@@ -60,8 +60,7 @@ const controlPlaneKeys: ReadonlySet<Draft | undefined> = new Set<Draft | undefin
 const longestTtl = 7 * 24 * 3_600;
 
 /** Labels and annotations by which agents, people and this product tell Jobs apart. */
-const isIdentity = (_value: Draft, key: string | number): boolean =>
-  /^prefect(?:-serverless-agent|\.io)\//u.test(String(key));
+const isIdentity = (_value: Draft, key: string): boolean => /^prefect(?:-serverless-agent|\.io)\//u.test(key);
 
 const isUnconfined = (value: Draft): boolean => fieldOf(value, 'type') === 'Unconfined';
 
