@@ -5,6 +5,12 @@ export const reconcileRuleTexts: readonly RuleText[] = [
   { rule: 'job-being-deleted', when: 'the Job has a deletion timestamp', what: 'waits until it is gone' },
   { rule: 'run-deleted', when: 'the flow run does not exist any more', what: 'deletes the Job' },
   { rule: 'run-unreadable', when: 'the flow run could not be read', what: 'waits: no answer is no evidence' },
+  { rule: 'run-paused', when: 'the run is Paused, or Resume', what: 'waits: somebody wants it so' },
+  {
+    rule: 'about-to-end',
+    when: 'the Job has announced its end, but pods may still run',
+    what: 'waits for the terminal condition',
+  },
   {
     rule: 'run-cancelled',
     when: 'the run is cancelled or cancelling, and the Job is active',
@@ -20,10 +26,15 @@ export const reconcileRuleTexts: readonly RuleText[] = [
     when: 'the run finished elsewhere while the pod was pending',
     what: 'deletes the Job: a late start would run a finished run',
   },
+  {
+    rule: 'sidecar-keeps-the-job',
+    when: 'the run is finished, its flow container has ended, and another container keeps the pod',
+    what: 'deletes the Job',
+  },
   { rule: 'finishing', when: 'the run is finished and its pod still ends', what: 'waits' },
   {
     rule: 'ended-without-starting',
-    when: 'the Job of the claim succeeded, but the run is still Submitted',
+    when: 'the Job of the claim, or its flow container, ended with 0, but the run is still Submitted',
     what: 'deletes the Job so that dispatch creates it again; the fifth time it fails the run',
   },
   {
@@ -74,6 +85,11 @@ export const reconcileRuleTexts: readonly RuleText[] = [
     what: 'fails the run with what the scheduler said, and deletes the Job',
   },
   {
+    rule: 'pod-refused-for-good',
+    when: 'no pod is admitted for longer than `PODLESS_GRACE`, for a reason that stays: policy or service account',
+    what: 'fails the run with the refusal, and deletes the Job',
+  },
+  {
     rule: 'blocks-a-newer-attempt',
     when: 'the run is Scheduled again while an older Job cannot start',
     what: 'deletes that Job: dispatch holds the run as long as it lives',
@@ -84,6 +100,16 @@ export const reconcileRuleTexts: readonly RuleText[] = [
     what: 'writes a heartbeat and says what the Job controller said: quota, admission, service account',
   },
   { rule: 'waiting-to-start', when: 'the pod is pending within all graces', what: 'writes a heartbeat' },
+  {
+    rule: 'backoff-retries-left',
+    when: 'a pod has ended, and the Job will start another (`backoffLimit` above 0)',
+    what: 'waits',
+  },
+  {
+    rule: 'flow-ended-under-a-sidecar',
+    when: 'the flow container has ended, another keeps the pod, and the run is unfinished',
+    what: 'fails the run when the exit code is not 0, or after `PENDING_GRACE`; waits otherwise',
+  },
   { rule: 'still-working', when: 'none of the above', what: 'waits' },
   { rule: 'already-over', when: 'no Job, and the run is finished', what: 'waits' },
   {
