@@ -35,6 +35,7 @@ const outcomeKeys = (outcome: Outcome) => ({
   job: outcome.job,
   why: cut(outcome.why),
   ...(outcome.class === undefined ? {} : { class: outcome.class }),
+  ...(outcome.evidence === undefined ? {} : { evidence: outcome.evidence }),
 });
 
 /** Counts per tick and function; `facts` of these names become metrics in their unit. */

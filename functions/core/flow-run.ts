@@ -47,6 +47,8 @@ export interface FlowRun {
    */
   readonly waitingTaskRuns: number;
   readonly history: readonly StateRow[];
+  /** Marks of the cluster events that its run log holds already; empty where they were not asked for. */
+  readonly eventMarks: readonly string[];
 }
 
 /** The finished family of prefect 1.4.1, engine/state.py. */

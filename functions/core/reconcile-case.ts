@@ -1,6 +1,7 @@
 import type { ClusterEvent, JobSnapshot, PodSnapshot } from './cluster.ts';
 import { isFinished, type FlowRun, type FlowRunId, type StateRow } from './flow-run.ts';
 import { claimsOf, type ClaimToken } from './history.ts';
+import type { EventEntry } from './event-log.ts';
 import type { Diagnosis } from './pod-diagnosis.ts';
 
 export interface ReconcilePolicy {
@@ -16,6 +17,18 @@ export interface ReconcilePolicy {
   readonly ttlFailedMs: number;
   readonly deleteFinishedJobs: boolean;
   readonly infraRetries: number;
+}
+
+/** What a terminal mark rests on: it goes into the run log and the function's log beside the rule. */
+export interface Evidence {
+  readonly job_uid: string;
+  readonly job_phase: string;
+  readonly job_reason: string;
+  readonly category: string;
+  readonly exit_code: number | null;
+  readonly before: string;
+  readonly before_version: number;
+  readonly after: string;
 }
 
 /** What is done about one Job or one run. `rule` names the row that decided, `why` is for the log line. */
@@ -44,6 +57,15 @@ export type ReconcileAction =
       /** True: the Job could still start; it is deleted once the write is verified. */
       readonly endJob: boolean;
       readonly log: Diagnosis['log'];
+      readonly evidence: Evidence;
+    }
+  | {
+      readonly kind: 'log-events';
+      readonly rule: string;
+      readonly why: string;
+      readonly run: FlowRun;
+      readonly job: JobSnapshot;
+      readonly entries: readonly EventEntry[];
     }
   | { readonly kind: 'cancel-run'; readonly rule: string; readonly why: string; readonly run: FlowRun }
   | {
@@ -148,7 +170,17 @@ export function fail(observed: JobCase, rule: string, how: { why: string; endJob
   const { run, job, token, diagnosis } = observed;
   if (run === null) return wait(observed, rule, how.why);
   const key = run.state === 'Submitted' ? (token?.key ?? null) : null;
-  return { kind: 'fail-run', rule, ...how, run, key, job, log: diagnosis.log };
+  const evidence: Evidence = {
+    job_uid: job.uid,
+    job_phase: job.phase,
+    job_reason: job.reason,
+    category: diagnosis.category,
+    exit_code: diagnosis.exitCode,
+    before: run.state,
+    before_version: run.version,
+    after: 'Failed',
+  };
+  return { kind: 'fail-run', rule, ...how, run, key, job, log: diagnosis.log, evidence };
 }
 
 /** Heartbeats keep Lazarus from starting a twin of a run whose Job lives but does not run yet (protocol rule 16). */

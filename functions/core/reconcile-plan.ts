@@ -1,4 +1,6 @@
-import type { JobSnapshot } from './cluster.ts';
+import type { ClusterEvent, JobSnapshot, PodSnapshot } from './cluster.ts';
+import { untoldEvents } from './event-log.ts';
+import type { FlowRun } from './flow-run.ts';
 import { claimTokenOf, effectiveState } from './history.ts';
 import { diagnose } from './pod-diagnosis.ts';
 import {
@@ -7,6 +9,7 @@ import {
   type JobCase,
   type JobRule,
   isActive,
+  isOwnRun,
   wait,
   type RunCase,
   type RunRule,
@@ -51,43 +54,67 @@ export function duplicates(jobs: readonly JobSnapshot[]): readonly (readonly Job
   return [...active.values()].filter((group) => group.length > 1);
 }
 
+/** Events are told while somebody may ask why the run does not go on, and together with the mark that ends it. */
+function tellEvents(
+  observed: JobCase,
+  events: readonly ClusterEvent[],
+  pods: readonly PodSnapshot[],
+): readonly ReconcileAction[] {
+  const { run, job } = observed;
+  if (run === null || !isOwnRun(observed)) return [];
+  const entries = untoldEvents(run, job, { pods, events });
+  const why = `${entries.length} event(s) that the run log does not hold yet`;
+  return entries.length === 0 ? [] : [{ kind: 'log-events', rule: 'events-not-told-yet', why, run, job, entries }];
+}
+
+function caseOf(
+  input: ReconcileInput,
+  job: JobSnapshot,
+  around: { siblings: readonly JobSnapshot[]; pods: readonly PodSnapshot[] },
+): JobCase | null {
+  const { policy, now } = input;
+  if (job.stackId !== policy.stackId || job.runId === null) return null;
+  const run = input.runs.get(job.runId) ?? null;
+  return {
+    job,
+    run,
+    runId: job.runId,
+    gone: input.gone.has(job.runId),
+    siblings: newestFirst(around.siblings),
+    token: run === null ? null : claimTokenOf(run.serializedState),
+    effective: run === null ? null : effectiveState(run.history, policy.stackId),
+    diagnosis: diagnose(job, around.pods, input.events),
+    policy,
+    now,
+  };
+}
+
+const runCaseOf = (run: FlowRun, { policy, now }: ReconcileInput): RunCase => ({
+  run,
+  effective: effectiveState(run.history, policy.stackId),
+  token: claimTokenOf(run.serializedState),
+  policy,
+  now,
+});
+
 /**
  * Decides what the difference between Jobs and flow runs demands: one action per Job of this stack and one per unfinished
- * run without a Job, each with the name of the rule. Pure; independent of the order of its input.
+ * run without a Job, each with the name of the rule, and the events that nobody has been told. Pure; independent of the
+ * order of its input.
  */
 export function planReconcile(
   input: ReconcileInput,
   rules: ReconcileRules = reconcileRules,
 ): readonly ReconcileAction[] {
-  const { runs, gone, policy, now } = input;
   const jobsOf = Map.groupBy(input.jobs, (job) => job.runId);
   const podsOf = Map.groupBy(input.pods, (pod) => pod.jobUid);
+  const eventsOf = Map.groupBy(input.events, (event) => event.objectUid);
   const byJob = input.jobs.flatMap((job) => {
-    if (job.stackId !== policy.stackId || job.runId === null) return [];
-    const run = runs.get(job.runId) ?? null;
-    return decideJob(rules.jobs, {
-      job,
-      run,
-      runId: job.runId,
-      gone: gone.has(job.runId),
-      siblings: newestFirst(jobsOf.get(job.runId) ?? []),
-      token: run === null ? null : claimTokenOf(run.serializedState),
-      effective: run === null ? null : effectiveState(run.history, policy.stackId),
-      diagnosis: diagnose(job, podsOf.get(job.uid) ?? [], input.events),
-      policy,
-      now,
-    });
+    const pods = podsOf.get(job.uid) ?? [];
+    const events = [job.uid, ...pods.map((pod) => pod.uid)].flatMap((uid) => eventsOf.get(uid) ?? []);
+    const observed = caseOf({ ...input, events }, job, { siblings: jobsOf.get(job.runId) ?? [], pods });
+    return observed === null ? [] : [decideJob(rules.jobs, observed), ...tellEvents(observed, events, pods)];
   });
-  const byRun = [...runs.values()]
-    .filter((run) => !jobsOf.has(run.id))
-    .map((run) =>
-      decideRun(rules.runs, {
-        run,
-        effective: effectiveState(run.history, policy.stackId),
-        token: claimTokenOf(run.serializedState),
-        policy,
-        now,
-      }),
-    );
-  return [...byJob, ...byRun];
+  const jobless = [...input.runs.values()].filter((run) => !jobsOf.has(run.id));
+  return [...byJob, ...jobless.map((run) => decideRun(rules.runs, runCaseOf(run, input)))];
 }

@@ -36,6 +36,8 @@ export interface Outcome {
   readonly why: string;
   /** Class of a refusal. */
   readonly class?: string;
+  /** What a terminal mark rests on. */
+  readonly evidence?: Readonly<Record<string, string | number | null>>;
 }
 
 /** What a tick cost and saw beside its outcomes: numbers only, in the units their names say. */

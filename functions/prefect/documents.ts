@@ -16,10 +16,12 @@ export const waitingStates = ['Scheduled', 'Paused', 'Resume', 'Retrying', 'Queu
  * are parsed one by one elsewhere: one that cannot be read must not take the others with it. The nested lists stay
  * within the gateway's depth limit of 7 (PrefectHQ/server, services/apollo).
  *
+ * With `$marks` also what the run's log holds of the cluster, so that no event is told twice.
+ *
  * The history is ordered as the protocol counts it; the server's own triggers order by version alone.
  */
 export const flowRuns = document(
-  `query($where: flow_run_bool_exp!, $order: [flow_run_order_by!]!, $limit: Int!) {
+  `query($where: flow_run_bool_exp!, $order: [flow_run_order_by!]!, $limit: Int!, $marks: Boolean!) {
   flow_run(where: $where, order_by: $order, limit: $limit) {
     id name version state serialized_state labels scheduled_start_time heartbeat times_resurrected run_config
     flow { id name core_version storage flow_group { settings } }
@@ -28,6 +30,7 @@ export const flowRuns = document(
     states(order_by: [{ created: asc }, { version: asc }, { id: asc }]) {
       id version state created message serialized_state
     }
+    logs(where: { name: { _eq: "k8s-infra" } }, order_by: [{ timestamp: desc }], limit: 200) @include(if: $marks) { info }
   }
 }`,
   z.object({ flow_run: z.array(z.unknown()) }),

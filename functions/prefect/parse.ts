@@ -72,6 +72,7 @@ const flowRun = z.object({
   flow: flowOfRun,
   task_runs: z.array(z.object({ state_start_time: z.nullish(instant) })),
   states: z.array(stateRow),
+  logs: z.optional(z.array(z.object({ info: z.unknown() }))),
 });
 
 const stateRowOf = ({ created, message, serialized_state, ...row }: z.infer<typeof stateRow>): StateRow => ({
@@ -92,6 +93,10 @@ const flowOf = (flow: z.infer<typeof flowOfRun>): FlowRun['flow'] => ({
 const dueAmong = (tasks: z.infer<typeof flowRun>['task_runs'], dueAt: Date): number =>
   tasks.filter(({ state_start_time: start }) => start !== null && start !== undefined && start <= dueAt).length;
 
+/** Marks that our own lines carry in `info`; lines of others carry none. */
+const marksAmong = (logs: z.infer<typeof flowRun>['logs']): readonly string[] =>
+  (logs ?? []).flatMap(({ info }) => (isJsonObject(info) && typeof info['event'] === 'string' ? [info['event']] : []));
+
 const runOf = (row: z.infer<typeof flowRun>, dueAt: Date): FlowRun => ({
   id: row.id as FlowRunId,
   name: row.name ?? null,
@@ -107,6 +112,7 @@ const runOf = (row: z.infer<typeof flowRun>, dueAt: Date): FlowRun => ({
   dueTaskRuns: dueAmong(row.task_runs, dueAt),
   waitingTaskRuns: row.task_runs.length,
   history: row.states.map(stateRowOf),
+  eventMarks: marksAmong(row.logs),
 });
 
 /** The path of the first problem and what was expected there; never the value, which may be a secret. */

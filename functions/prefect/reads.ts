@@ -27,9 +27,9 @@ const oldestFirst = [{ scheduled_start_time: 'asc' }, { id: 'asc' }];
 const byId = [{ id: 'asc' }];
 const nothing: RunsRead = { runs: [], unreadable: [] };
 
-const readRunsWhere = (where: JsonObject, order: readonly JsonObject[]): Operation => ({
+const readRunsWhere = (where: JsonObject, order: readonly JsonObject[], marks = false): Operation => ({
   document: flowRuns,
-  variables: { where, order, limit: pageSize },
+  variables: { where, order, limit: pageSize, marks },
 });
 
 const joined = (reads: readonly RunsRead[]): RunsRead => ({
@@ -71,7 +71,7 @@ export class RunReader {
     const reads: RunsRead[] = [];
     for (let start = 0; start < unique.length; start += pageSize) {
       const where = runsById(unique.slice(start, start + pageSize));
-      const [answer] = await this.#ask([readRunsWhere(where, byId)], signal);
+      const [answer] = await this.#ask([readRunsWhere(where, byId, true)], signal);
       reads.push(this.#parsed(this.#rowsOf(answer)));
     }
     return joined(reads);
@@ -82,7 +82,7 @@ export class RunReader {
     const reads: RunsRead[] = [];
     let after: string | null = null;
     do {
-      const [answer] = await this.#ask([readRunsWhere(unfinishedRuns(audience, after), byId)], signal);
+      const [answer] = await this.#ask([readRunsWhere(unfinishedRuns(audience, after), byId, true)], signal);
       const rows = this.#rowsOf(answer);
       const page = this.#parsed(rows);
       reads.push(page);

@@ -70,13 +70,26 @@ async function readTails(deps: ApplyDeps, actions: readonly FailRun[]): Promise<
   return new Map(tails.flatMap(([id, tail]) => (tail === null || tail === '' ? [] : [[id, tail] as const])));
 }
 
+/** The decision record: what was decided, by which rule, on what evidence; and the last words of the container. */
 function failureLogs(action: FailRun, tail: string | undefined): readonly RunLog[] {
-  const common = { runId: action.run.id, level: 'ERROR', name: clusterLogName } as const;
-  const lines = [
-    { ...common, message: `${action.why} (rule ${action.rule}, Job ${action.job.name}, uid ${action.job.uid})` },
-  ];
-  return tail === undefined ? lines : [...lines, { ...common, message: `Last lines of the container's log:\n${tail}` }];
+  const { run, job, rule, why, evidence } = action;
+  const common = { runId: run.id, level: 'ERROR', name: clusterLogName } as const;
+  const info = { rule, job: job.name, ...evidence };
+  const record = { ...common, message: `${why}\n\tRule: ${rule}\n\tEvidence: ${JSON.stringify(info)}`, info };
+  return tail === undefined
+    ? [record]
+    : [record, { ...common, message: `Last lines of the container's log:\n${tail}` }];
 }
+
+const eventLogs = ({ run, entries }: Extract<ReconcileAction, { kind: 'log-events' }>): readonly RunLog[] =>
+  entries.map(({ mark, message, at }) => ({
+    runId: run.id,
+    level: 'DEBUG',
+    name: clusterLogName,
+    message,
+    info: { event: mark },
+    ...(at === null ? {} : { timestamp: at }),
+  }));
 
 interface Written {
   readonly outcomes: readonly Outcome[];
@@ -92,6 +105,7 @@ const intentOf = (action: FailRun | CancelRun, state: JsonObject): Intent => ({
   action: action.kind,
   job: jobOf(action),
   why: action.why,
+  ...('evidence' in action ? { evidence: { ...action.evidence } } : {}),
 });
 
 async function writeStates(deps: ApplyDeps, actions: readonly ReconcileAction[]): Promise<Written> {
@@ -188,20 +202,24 @@ async function writeRest(deps: ApplyDeps, heartbeats: readonly FlowRunId[], logs
   await deps.prefect.write({ states: [], logs, heartbeats, signal: deps.budget.signal(requestMs) });
 }
 
-/** Carries a plan out: heartbeats and states first, then the deletions that depend on them, then the words. */
+/**
+ * Carries a plan out: states first, then the words about them, then the deletions: nothing is deleted before its diagnosis
+ * is stored.
+ */
 export async function applyReconcile(
   deps: ApplyDeps,
   actions: readonly ReconcileAction[],
 ): Promise<readonly Outcome[]> {
-  const waits = ofKind(actions, 'wait').map((action) => outcomeOf(action, 'waiting'));
-  const beats = ofKind(actions, 'heartbeat');
+  const waits = [...ofKind(actions, 'wait'), ...ofKind(actions, 'heartbeat')];
+  const told = ofKind(actions, 'log-events');
   const written = await writeStates(deps, actions);
+  const beats = ofKind(actions, 'heartbeat').map(({ run }) => run.id);
+  await writeRest(deps, beats, [...told.flatMap(eventLogs), ...written.logs]);
   const deleted = await deleteConfirmed(deps, ofKind(actions, 'delete-job'));
   const ended = await deleteJobs(deps, written.ended);
-  await writeRest(
-    deps,
-    beats.map(({ run }) => run.id),
-    written.logs,
-  );
-  return [...waits, ...beats.map((action) => outcomeOf(action, 'waiting')), ...written.outcomes, ...deleted, ...ended];
+  const outcomes = [
+    ...waits.map((action) => outcomeOf(action, 'waiting')),
+    ...told.map((action) => outcomeOf(action, 'applied')),
+  ];
+  return [...outcomes, ...written.outcomes, ...deleted, ...ended];
 }

@@ -14,6 +14,7 @@ export interface Intent {
   readonly action: string;
   readonly job: string | null;
   readonly why: string;
+  readonly evidence?: Outcome['evidence'];
 }
 
 export interface GuardedWriteDeps {
@@ -38,8 +39,9 @@ async function readById(deps: GuardedWriteDeps, intents: readonly Intent[]): Pro
 }
 
 function settled(intent: Intent, kind: OutcomeKind, why: string = intent.why): SettledIntent {
-  const { rule, action, job, basis } = intent;
-  return { intent, outcome: { kind, rule, action, job, runId: basis.id, why } };
+  const { rule, action, job, basis, evidence } = intent;
+  const record = evidence === undefined ? {} : { evidence };
+  return { intent, outcome: { kind, rule, action, job, runId: basis.id, why, ...record } };
 }
 
 const answerOutcome = (intent: Intent, answer: WriteAnswer): SettledIntent =>

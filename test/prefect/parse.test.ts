@@ -83,8 +83,14 @@ describe('parseRuns', () => {
             serializedState: scheduledState,
           },
         ],
+        eventMarks: [],
       },
     ]);
+  });
+
+  it('keeps the marks of told events, and none from lines of others', () => {
+    const logs = [{ info: { event: 'a1' } }, { info: null }, { info: { event: 7 } }, { info: 'a1' }];
+    assert.deepEqual(parseRuns([{ ...row, logs }], T0).runs[0]?.eventMarks, ['a1']);
   });
 
   it('takes missing labels, settings and run config for empty ones', () => {

@@ -76,6 +76,7 @@ export function aFlowRun(wish: Partial<FlowRun> = {}): FlowRun {
     flow: aFlow(),
     dueTaskRuns: 0,
     waitingTaskRuns: wish.dueTaskRuns ?? 0,
+    eventMarks: [],
     ...wish,
     history,
   };

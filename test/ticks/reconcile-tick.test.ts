@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 
+import { events } from '../../infra/local/kubernetes-api/resources.ts';
 import { writeJob } from '../../infra/local/kubernetes-api/state.ts';
 import { cancelFlowRun } from '../../infra/local/prefect-api/seed.ts';
 import {
@@ -15,7 +16,7 @@ import {
   set,
   stateOf,
 } from '../support/protocol-world.ts';
-import { ConnectionLost } from '../support/simulated-world.ts';
+import { ConnectionLost, type SimulatedWorld } from '../support/simulated-world.ts';
 
 describe('a whole tick of reconcile, without socket, timer or wall clock', () => {
   it('settles a finished run: nothing while its Job is kept, a deletion when its time is over', async () => {
@@ -65,6 +66,84 @@ describe('a whole tick of reconcile, without socket, timer or wall clock', () =>
     const errors = world.prefect.tables.log.by('flow_run_id', runId).filter(({ level }) => level === 'ERROR');
     assert.equal(errors.length, 1);
     assert.equal(errors[0]?.name, 'k8s-infra');
+  });
+});
+
+describe('cluster events', () => {
+  const sayRefused = (world: SimulatedWorld, runId: string, wish: { uid: string; message: string }): void => {
+    const [job] = world.jobsOf(runId);
+    assert.ok(job !== undefined);
+    const { name, namespace = '', uid } = job.metadata;
+    world.cluster.write(events, {
+      apiVersion: 'v1',
+      kind: 'Event',
+      metadata: {
+        name: wish.uid,
+        namespace,
+        uid: wish.uid,
+        resourceVersion: '1',
+        creationTimestamp: world.clock.now().toISOString(),
+      },
+      involvedObject: { kind: 'Job', namespace, name, uid },
+      type: 'Warning',
+      reason: 'FailedCreate',
+      message: wish.message,
+      lastTimestamp: world.clock.now().toISOString(),
+    });
+  };
+  const toldOf = (world: SimulatedWorld, runId: string) =>
+    world.prefect.tables.log.by('flow_run_id', runId).filter(({ level }) => level === 'DEBUG');
+
+  it('are told once in the run log, however often they repeat and whoever tells them', async () => {
+    const { world, runId, agent } = aWorld();
+    await agent.dispatch();
+    sayRefused(world, runId, { uid: 'e1', message: 'exceeded quota: pods, used 3 of 3' });
+    await agent.reconcile();
+    sayRefused(world, runId, { uid: 'e2', message: 'exceeded quota: pods, used 4 of 4' });
+    world.clock.advance(minute);
+    await agent.reconcile();
+    await world.container().reconcile();
+    assert.equal(toldOf(world, runId).length, 1);
+    assert.match(
+      toldOf(world, runId)[0]?.message ?? '',
+      /^Event: 'FailedCreate' on job '.*'\n\tMessage: exceeded quota/u,
+    );
+  });
+
+  it('are told again when something else is said', async () => {
+    const { world, runId, agent } = aWorld();
+    await agent.dispatch();
+    sayRefused(world, runId, { uid: 'e1', message: 'exceeded quota: pods' });
+    await agent.reconcile();
+    sayRefused(world, runId, { uid: 'e2', message: 'serviceaccount "etl" not found' });
+    await agent.reconcile();
+    assert.equal(toldOf(world, runId).length, 2);
+  });
+
+  it('are not told of a run that is over', async () => {
+    const { world, runId, agent } = aWorld();
+    await agent.dispatch();
+    set(world, runId, 'Success');
+    sayRefused(world, runId, { uid: 'e1', message: 'exceeded quota: pods' });
+    await agent.reconcile();
+    assert.equal(toldOf(world, runId).length, 0);
+  });
+});
+
+describe('a decision record', () => {
+  it('stands beside the Failed: rule, Job, evidence, states before and after', async () => {
+    const { world, runId, agent } = aWorld();
+    await agent.dispatch();
+    const { name, uid } = world.jobsOf(runId)[0]?.metadata ?? assert.fail('no Job');
+    end(world, runId, 'Failed');
+    const report = await agent.reconcile();
+    const record =
+      world.prefect.tables.log.by('flow_run_id', runId).find(({ level }) => level === 'ERROR') ??
+      assert.fail('no record');
+    const want = { rule: 'failed-before-it-started', job: name, job_uid: uid, before: 'Submitted', after: 'Failed' };
+    assert.deepEqual({ ...(record.info as object), ...want }, record.info);
+    assert.match(record.message ?? '', /Rule: failed-before-it-started\n\tEvidence: \{/u);
+    assert.equal(report.outcomes.find(({ action }) => action === 'fail-run')?.evidence?.['job_uid'], uid);
   });
 });
 
