@@ -171,6 +171,38 @@ export const controllerCases: Readonly<Record<string, ContractCase>> = {
       assert.deepEqual(toldBy(failed, 'Failed'), { reason: 'PodFailurePolicy', message });
     },
   },
+  'a rule about another container does not match': {
+    seen: realController,
+    run: async (cluster) => {
+      const containers = ['flow', 'side'].map((name) => ({ name, image: 'flows:1.0' }));
+      const onExitCodes = { containerName: 'side', operator: 'In', values: [42] };
+      const spec = { podFailurePolicy: { rules: [{ action: 'FailJob', onExitCodes }] } };
+      await createJob(cluster, aJobBody('beside', { spec, pod: { containers } }));
+      await writePodStatus(cluster, await podOf(cluster, 'beside'), endedPod(cluster, 42));
+      const failed = await jobWith(cluster, 'beside', 'Failed');
+
+      assert.equal(conditionOf(failed, 'Failed')?.['reason'], 'BackoffLimitExceeded');
+    },
+  },
+  'a Job that has succeeded waits for a pod that still ends': {
+    seen: realController,
+    run: async (cluster) => {
+      await createJob(cluster, aJobBody('patient', { spec: { backoffLimit: 1 } }));
+      const first = await podOf(cluster, 'patient');
+      await bindToNode(cluster, first);
+      await cluster.call(`DELETE ${corePath(cluster, `pods/${first}`)}`);
+      await podOf(cluster, 'patient', 2);
+      await writePodStatus(cluster, await otherPod(cluster, 'patient', first), endedPod(cluster, 0));
+      await jobWith(cluster, 'patient', 'SuccessCriteriaMet');
+      await cluster.pass(2);
+      const waiting = await readJob(cluster, 'patient');
+      await confirmGone(cluster, first);
+      const done = await jobWith(cluster, 'patient', 'Complete');
+
+      assert.deepEqual([conditionOf(waiting, 'Complete'), at(waiting, 'status', 'terminating')], [undefined, 1]);
+      assert.deepEqual([at(done, 'status', 'succeeded'), at(done, 'status', 'failed')], [1, 1]);
+    },
+  },
   'a failure that the policy ignores does not count': {
     seen: realController,
     run: async (cluster) => {
@@ -203,7 +235,7 @@ export const controllerCases: Readonly<Record<string, ContractCase>> = {
       assert.deepEqual(toldBy(announced, 'FailureTarget'), want);
       assert.deepEqual([conditionOf(waiting, 'Failed'), at(waiting, 'status', 'terminating')], [undefined, 1]);
       assert.deepEqual(toldBy(failed, 'Failed'), want);
-      assert.deepEqual(await podsOf(cluster, 'late'), []);
+      assert.deepEqual([await podsOf(cluster, 'late'), at(failed, 'status', 'failed')], [[], 1]);
       assert.equal((await eventAbout(cluster, 'late', 'SuccessfulDelete'))['message'], `Deleted pod: ${pod}`);
     },
   },
@@ -225,23 +257,27 @@ export const controllerCases: Readonly<Record<string, ContractCase>> = {
       await patch(true);
       const again = await jobWith(cluster, 'idle', 'Suspended');
       await cluster.until('no pod is left', async () => ((await podsOf(cluster, 'idle')).length === 0 ? true : null));
+      await cluster.pass(1);
+      const rested = await readJob(cluster, 'idle');
 
       assert.deepEqual(toldBy(suspended, 'Suspended'), { reason: 'JobSuspended', message: 'Job suspended' });
       assert.deepEqual([none, at(suspended, 'status', 'startTime')], [[], undefined]);
       assert.equal(conditionOf(resumed, 'Suspended'), undefined);
       assert.notEqual(textAt(resumed, 'status', 'startTime'), '');
-      assert.deepEqual([at(again, 'metadata', 'generation'), at(again, 'status', 'failed')], [3, undefined]);
+      assert.deepEqual([at(again, 'metadata', 'generation'), at(rested, 'status', 'failed')], [3, undefined]);
     },
   },
   'a finished Job goes when its time to live is over, and takes its pod along': {
     seen: realController,
     run: async (cluster) => {
-      await createJob(cluster, aJobBody('brief', { spec: { ttlSecondsAfterFinished: 2 } }));
+      await createJob(cluster, aJobBody('brief', { spec: { ttlSecondsAfterFinished: 4 } }));
       await writePodStatus(cluster, await podOf(cluster, 'brief'), endedPod(cluster, 0));
       await jobWith(cluster, 'brief', 'Complete');
+      await cluster.pass(1);
+      const early = await cluster.call(`GET ${jobsPath(cluster, '/brief')}`);
       await untilGone(cluster, jobsPath(cluster, '/brief'));
 
-      assert.deepEqual(await podsOf(cluster, 'brief'), []);
+      assert.deepEqual([early.status, await podsOf(cluster, 'brief')], [200, []]);
     },
   },
   'deleted without a word, a Job leaves its pod behind': {
@@ -288,6 +324,9 @@ export const controllerCases: Readonly<Record<string, ContractCase>> = {
       await confirmGone(cluster, pod);
 
       assert.equal(at(marked, 'metadata', 'deletionGracePeriodSeconds'), 30);
+      // Of a pod it is the end of its grace, not the moment of the request.
+      const time = (object: object): number => new Date(textAt(object, 'metadata', 'deletionTimestamp')).getTime();
+      assert.ok(time(marked) - time(waiting) >= 29_000, `${time(marked)} ${time(waiting)}`);
       assert.deepEqual(at(waiting, 'metadata', 'finalizers'), ['foregroundDeletion']);
       assert.notEqual(textAt(waiting, 'metadata', 'deletionTimestamp'), '');
       assert.deepEqual([taken.status, taken.body['reason']], [409, 'AlreadyExists']);

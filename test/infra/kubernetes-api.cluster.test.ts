@@ -156,6 +156,27 @@ describe('a cluster', () => {
   });
 });
 
+describe('continue tokens', () => {
+  const lives = {
+    'good for five minutes': { seconds: 300, want: 200 },
+    'Expired after them': { seconds: 301, want: 410 },
+  };
+  for (const [name, { seconds, want }] of Object.entries(lives)) {
+    it(`are ${name}`, () => {
+      const state = aCluster();
+      for (const job of ['a', 'b']) addJob(state, job);
+      const list = (query: string, now: Date) => {
+        const headers = { authorization: `Bearer ${tokenOf(state, 'admin')}` };
+        const path = `/apis/batch/v1/namespaces/flows/jobs?limit=1${query}`;
+        return handle(state, { method: 'GET', path, headers, body: '' }, now);
+      };
+      const first = JSON.parse(list('', T0).body) as { metadata: { continue: string } };
+
+      assert.equal(list(`&continue=${first.metadata.continue}`, after(seconds)).status, want);
+    });
+  }
+});
+
 describe('events', () => {
   const remark = { type: 'Warning', reason: 'FailedMount', message: 'no', source: 'kubelet' } as const;
 
@@ -197,6 +218,7 @@ describe('events', () => {
     assert.deepEqual(mounts(), [1]);
     stepControllers(state, after(3601));
     assert.deepEqual(mounts(), []);
+    assert.equal(state.eventKeys.size, listEvents(state).length);
     addEvent(state, { about, ...remark }, after(3602));
     assert.deepEqual(mounts(), [1]);
   });

@@ -15,7 +15,7 @@ export interface Remark {
 const lifeMs = 60 * 60_000;
 
 /** The reference by which an event names its object. */
-export function referenceTo({ kind, apiVersion, metadata }: KubeObject): InvolvedObject {
+function referenceTo({ kind, apiVersion, metadata }: KubeObject): InvolvedObject {
   const { namespace = '', name, uid, resourceVersion } = metadata;
   return { kind, namespace, name, uid, apiVersion, resourceVersion };
 }

@@ -7,7 +7,7 @@ import { readPod, type ClusterState } from './state.ts';
 import { StatusError } from './status.ts';
 
 /** Holds a pod in the store until its Job has counted it. */
-export const trackingFinalizer = 'batch.kubernetes.io/job-tracking';
+const trackingFinalizer = 'batch.kubernetes.io/job-tracking';
 
 export const jobController = 'job-controller';
 
