@@ -50,6 +50,9 @@ async function runFiles(cluster: RealCluster): Promise<number> {
   const paths = files.map((file) => join(import.meta.dirname, file));
   const env = { ...process.env, ...environmentFor(cluster) };
   const child = spawn(process.execPath, ['--test', '--test-reporter=spec', ...paths], { stdio: 'inherit', env });
+  // Ctrl-C ends the tests, and then the cluster in good order.
+  const signals = ['SIGINT', 'SIGTERM'] as const;
+  for (const signal of signals) process.once(signal, () => child.kill(signal));
   const [code] = (await once(child, 'exit')) as [number | null];
   return code ?? 1;
 }
