@@ -42,7 +42,7 @@ export function codeOf(error: unknown): string {
 }
 
 /** True for the reason of an aborted signal: a deadline or a caller that gave up. */
-export function isAbort(error: unknown): boolean {
+function isAbort(error: unknown): boolean {
   return error instanceof Error && (error.name === 'AbortError' || error.name === 'TimeoutError');
 }
 

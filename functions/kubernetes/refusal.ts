@@ -77,7 +77,7 @@ const byStatusWithWords: ReadonlyMap<number, RefusalClass> = new Map([
 ]);
 
 /** The class of an answer that is no success; AlreadyExists is sorted out before. */
-export function classOf(status: number, said: ApiStatus | null): RefusalClass {
+function classOf(status: number, said: ApiStatus | null): RefusalClass {
   if (status === 403) return classOfForbidden(said ?? noStatus);
   if (status >= 500) return 'server';
   return byStatus.get(status) ?? (said === null ? 'unknown' : (byStatusWithWords.get(status) ?? 'unknown'));

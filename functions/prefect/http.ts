@@ -4,7 +4,7 @@ import https from 'node:https';
 import { codeOf } from '../network.ts';
 
 /** Answers beyond this are not read to the end. */
-export const maxAnswerBytes = 32 * 1024 * 1024;
+const maxAnswerBytes = 32 * 1024 * 1024;
 
 /** A kept connection turned out to be dead before the server answered: a read may simply be sent again. */
 export class StaleConnectionError extends Error {

@@ -19,7 +19,7 @@ const cutMark = ' … [cut]';
 const jsonBytes = (value: unknown): number => Buffer.byteLength(JSON.stringify(value));
 
 /** Postgres stores neither NUL nor half a surrogate pair, and would reject the whole call for one of them. */
-export function storable(text: string): string {
+function storable(text: string): string {
   return text.toWellFormed().replaceAll('\0', '\uFFFD');
 }
 

@@ -46,7 +46,7 @@ export interface ReconcileSettings {
 export type ReconcileCluster = Awaited<ReturnType<ReconcileDeps['cluster']>>;
 
 /** Time left after which nothing is begun: what the handler needs to report and return. */
-export const reportMarginMs = 2_000;
+const reportMarginMs = 2_000;
 
 /** Our own limit of one create (protocol rule 8). */
 export const createLimitMs = 10_000;

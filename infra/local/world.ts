@@ -10,7 +10,7 @@ import { createPrefectState } from './prefect-api/state.ts';
 import { WorldClock } from './world-clock.ts';
 
 /** When a world begins that nobody gave a clock. */
-export const worldStart = new Date('2026-03-01T02:00:00.000Z');
+const worldStart = new Date('2026-03-01T02:00:00.000Z');
 
 export interface WorldOptions {
   /** A clock that stands still at `worldStart` without. */

@@ -72,7 +72,7 @@ function route(state: AwsState, request: LocalRequest): LocalResponse {
 }
 
 /** The few calls of AWS that the functions make, answered from `state`. */
-export function awsHandle(state: AwsState): Handle {
+function awsHandle(state: AwsState): Handle {
   return (request) => {
     // The signature is not checked here, but a call without one is a client that forgot its credentials.
     if (!(request.headers['authorization'] ?? '').startsWith('AWS4-HMAC-SHA256 ')) {

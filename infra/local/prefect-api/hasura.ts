@@ -161,7 +161,7 @@ function clausePredicate(scope: Scope, key: string, condition: unknown): Predica
 }
 
 /** Compiles a `where` of Hasura. Throws QueryEngineError when an operand cannot be read, whatever the rows are. */
-export function wherePredicate(scope: Scope, where: unknown): Predicate {
+function wherePredicate(scope: Scope, where: unknown): Predicate {
   if (!isRecord(where)) return always;
   const clauses = Object.entries(where).map(([key, condition]) => clausePredicate(scope, key, condition));
   return (row) => allOf(clauses.map((clause) => clause(row)));

@@ -99,8 +99,3 @@ export function readFlowRun(state: PrefectState, runId: string): FlowRunView | n
   const run = state.tables.flow_run.get(runId);
   return run === null ? null : viewFlowRun(state, run);
 }
-
-/** All flow runs in order of their creation. */
-export function readFlowRuns(state: PrefectState): FlowRunView[] {
-  return [...state.tables.flow_run.all()].map((run) => viewFlowRun(state, run));
-}

@@ -16,7 +16,7 @@ export interface QueueQuestion {
 }
 
 /** May an agent with these labels take a run with those? Exact strings; an unlabelled run is for unlabelled agents. */
-export function labelsMatch(runLabels: readonly string[], agentLabels: readonly string[]): boolean {
+function labelsMatch(runLabels: readonly string[], agentLabels: readonly string[]): boolean {
   if (runLabels.length === 0) return agentLabels.length === 0;
   return runLabels.every((label) => agentLabels.includes(label));
 }

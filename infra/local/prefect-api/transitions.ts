@@ -113,7 +113,7 @@ function takeSubmittedLock({ state, now }: Moment, runId: string): void {
   state.submittedLocks.set(runId, now.getTime() + submittedLockMs);
 }
 
-export function unfinishedTaskRuns(moment: Moment, runId: string): RowOf<'task_run'>[] {
+function unfinishedTaskRuns(moment: Moment, runId: string): RowOf<'task_run'>[] {
   const taskRuns = moment.state.tables.task_run.by('flow_run_id', runId);
   return taskRuns.filter((taskRun) => !isFinished(taskRun.state ?? 'Pending'));
 }

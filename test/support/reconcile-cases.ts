@@ -1,0 +1,373 @@
+import { aClaimRow, aFlow, aFlowRun, aJob, anEndedPod, aPod, aRow, aWaitingPod, OTHER_STACK } from './builders.ts';
+import { at } from './time.ts';
+import {
+  scheduled,
+  claim,
+  running,
+  atWork,
+  succeeded,
+  cancelling,
+  cancelledWhilePending,
+  complete,
+  failed,
+  young,
+  crashed,
+  evicted,
+  lingering,
+  refusal,
+  type Case,
+} from './reconcile-facts.ts';
+
+export const cases: Record<string, Case> = {
+  'a running pod works': { run: atWork, pods: [aPod()], want: 'wait still-working' },
+  'a pod that runs before its run does works too': { pods: [aPod()], want: 'wait still-working' },
+  'a Job being deleted is neither alive nor gone': {
+    run: 'gone',
+    jobs: [aJob({ deleting: true })],
+    want: 'wait job-being-deleted',
+  },
+
+  'the run is gone': { run: 'gone', want: 'delete-job run-deleted' },
+  'the run is gone, the Job is young': { run: 'gone', jobs: [aJob(young)], want: 'wait run-deleted' },
+  'the run could not be read': { run: 'unread', jobs: [failed], pods: [crashed], want: 'wait run-unreadable' },
+
+  'cancelled while pending: at once': {
+    run: cancelledWhilePending,
+    pods: [aWaitingPod('ContainerCreating')],
+    want: 'delete-job run-cancelled',
+  },
+  'cancelled while pending, the Job is young': {
+    run: cancelledWhilePending,
+    jobs: [aJob(young)],
+    want: 'wait run-cancelled',
+  },
+  'cancelled while running: the flow may stop itself': {
+    run: cancelling('-60s'),
+    pods: [aPod()],
+    want: 'wait run-cancelled',
+  },
+  'cancelled while running, and it did not stop': {
+    run: cancelling('-61s'),
+    pods: [aPod()],
+    want: 'delete-job run-cancelled',
+  },
+  'cancelled, then set Running by the pod: still cancelled': {
+    run: aFlowRun({
+      history: [
+        scheduled,
+        claim,
+        aRow({ state: 'Cancelled', at: '-5m', version: 3 }),
+        aRow({ state: 'Running', at: '-4m', version: 4 }),
+      ],
+    }),
+    pods: [aPod()],
+    want: 'delete-job run-cancelled',
+  },
+  'cancelled, and its Job is over': {
+    run: cancelling('-10m'),
+    jobs: [complete],
+    want: 'cancel-run cancelled-after-the-job-ended',
+  },
+  'cancelled, one Job is over and another lives': {
+    run: cancelling('-10m'),
+    jobs: [complete, aJob({ uid: 'second', createdAt: at('-5m') })],
+    pods: [aPod({ jobUid: 'second' })],
+    want: 'wait kept-for-its-ttl',
+  },
+  'cancelled and settled': { run: cancelledWhilePending, jobs: [complete], want: 'wait kept-for-its-ttl' },
+
+  'finished while its pod still waits': {
+    run: succeeded,
+    pods: [aWaitingPod('ImagePullBackOff')],
+    want: 'delete-job run-finished-before-the-pod-started',
+  },
+  'finished, and its pod ends': { run: succeeded, pods: [aPod()], want: 'wait finishing' },
+  'finished, within the TTL': { run: succeeded, jobs: [complete], want: 'wait kept-for-its-ttl' },
+  'finished, the TTL is over': {
+    run: succeeded,
+    jobs: [aJob({ phase: 'complete', finishedAt: at('-600s') })],
+    want: 'delete-job ttl-is-over',
+  },
+  'finished, the TTL of a failed Job is another': {
+    run: succeeded,
+    jobs: [aJob({ phase: 'failed', finishedAt: at('-600s') })],
+    want: 'wait kept-for-its-ttl',
+  },
+  'finished Jobs are kept when told so': {
+    run: succeeded,
+    jobs: [aJob({ phase: 'complete', finishedAt: at('-48h') })],
+    policy: { deleteFinishedJobs: false },
+    want: 'wait kept-for-its-ttl',
+  },
+
+  'succeeded without starting: made again': { jobs: [complete], want: 'delete-job ended-without-starting' },
+  'succeeded without starting, five claims later': {
+    run: aFlowRun({
+      history: [
+        scheduled,
+        ...[2, 3, 4, 5, 6].map((version) => aClaimRow({ at: `-${20 - version}m`, version, key: '1', until: '-9m' })),
+      ],
+    }),
+    jobs: [complete],
+    want: 'fail-run ended-without-starting',
+    wantWhy: /5 times/u,
+  },
+  'succeeded under an older key': {
+    jobs: [aJob({ phase: 'complete', finishedAt: at('-3m'), key: '0' })],
+    want: 'wait kept-for-its-ttl',
+  },
+
+  'failed before it started': {
+    jobs: [failed],
+    pods: [crashed],
+    want: 'fail-run failed-before-it-started',
+    wantWhy: /exited with code 1/u,
+  },
+  'failed under an older key: says nothing about this attempt': {
+    jobs: [aJob({ ...failed, key: '0' })],
+    pods: [crashed],
+    want: 'wait kept-for-its-ttl',
+  },
+  'failed after Lazarus rescheduled the run': {
+    run: aFlowRun({
+      history: [
+        scheduled,
+        claim,
+        aRow({ state: 'Scheduled', at: '-1m', version: 3, message: 'Rescheduled by a Lazarus process.' }),
+      ],
+    }),
+    jobs: [failed],
+    pods: [crashed],
+    want: 'wait kept-for-its-ttl',
+  },
+  'lost before it started, no retries wanted': {
+    jobs: [failed],
+    pods: [evicted],
+    want: 'fail-run failed-before-it-started',
+    wantWhy: /EvictionByEvictionAPI/u,
+  },
+  'lost before it started, one retry wanted': {
+    jobs: [failed],
+    pods: [evicted],
+    policy: { infraRetries: 1 },
+    want: 'delete-job lost-before-it-started',
+  },
+  'lost before it started, the retry is spent': {
+    run: aFlowRun({
+      history: [
+        scheduled,
+        aClaimRow({ at: '-18m', version: 2, key: '1', until: '-17m' }),
+        aClaimRow({ at: '-15m', version: 3, key: '1', until: '-13m' }),
+      ],
+    }),
+    jobs: [failed],
+    pods: [evicted],
+    policy: { infraRetries: 1 },
+    want: 'fail-run failed-before-it-started',
+  },
+  'died while running': {
+    run: atWork,
+    jobs: [failed],
+    pods: [anEndedPod({ exitCode: 137, reason: 'OOMKilled', memoryLimit: '512Mi' })],
+    want: 'fail-run died-while-running',
+    wantWhy: /OOMKilled, limit 512Mi/u,
+  },
+  'died while running, but a newer Job is active': {
+    run: atWork,
+    jobs: [failed, aJob({ uid: 'second', createdAt: at('-1m') })],
+    pods: [crashed],
+    want: 'wait kept-for-its-ttl',
+  },
+  'died while running, but a newer Job succeeded': {
+    run: atWork,
+    jobs: [failed, aJob({ uid: 'second', phase: 'complete', createdAt: at('-5m'), finishedAt: at('-1m') })],
+    pods: [crashed],
+    want: 'wait kept-for-its-ttl',
+  },
+  'lost while running, retries are the server’s': {
+    run: atWork,
+    jobs: [failed],
+    pods: [evicted],
+    policy: { infraRetries: 1 },
+    want: 'wait lost-while-running',
+  },
+  'ended while running': { run: atWork, jobs: [complete], want: 'wait ended-while-running' },
+  'ended while running, nobody acted for an hour': {
+    run: atWork,
+    jobs: [aJob({ phase: 'complete', finishedAt: at('-61m') })],
+    want: 'fail-run ended-while-running',
+  },
+  'ended while running, a task retry waits for longer': {
+    run: { ...atWork, waitingTaskRuns: 1 },
+    jobs: [aJob({ phase: 'complete', finishedAt: at('-61m') })],
+    want: 'wait ended-while-running',
+  },
+  'ended while running, Lazarus is off for the flow': {
+    run: { ...atWork, flow: aFlow({ settings: { lazarus_enabled: false } }) },
+    jobs: [complete],
+    want: 'fail-run ended-while-running',
+  },
+
+  'suspended is waiting, not lost': {
+    jobs: [aJob({ phase: 'suspended', createdAt: at('-3h') })],
+    want: 'heartbeat suspended',
+  },
+  'an image name that can never be': {
+    pods: [aWaitingPod('InvalidImageName')],
+    want: 'fail-run can-never-start',
+    wantWhy: /InvalidImageName/u,
+  },
+  'an image that does not come, within its grace': {
+    pods: [aWaitingPod('ImagePullBackOff', { createdAt: at('-180s') })],
+    want: 'heartbeat waiting-to-start',
+  },
+  'an image that does not come, beyond its grace': {
+    pods: [aWaitingPod('ImagePullBackOff', { createdAt: at('-181s') })],
+    want: 'fail-run cannot-start-for-too-long',
+  },
+  'an image that does not come, for an attempt that is over': {
+    run: aFlowRun({ history: [scheduled, claim, aRow({ state: 'Scheduled', at: '-1m', version: 3 })] }),
+    pods: [aWaitingPod('ImagePullBackOff')],
+    want: 'delete-job blocks-a-newer-attempt',
+  },
+  'a pending pod, within its grace': {
+    jobs: [aJob({ createdAt: at('-60m') })],
+    pods: [aWaitingPod('ContainerCreating')],
+    want: 'heartbeat waiting-to-start',
+  },
+  'a pending pod, beyond its grace': {
+    jobs: [aJob({ createdAt: at('-61m') })],
+    pods: [aWaitingPod('ContainerCreating')],
+    want: 'fail-run pending-for-too-long',
+  },
+  'a pending pod, and patience without end': {
+    jobs: [aJob({ createdAt: at('-99h') })],
+    pods: [aWaitingPod('ContainerCreating')],
+    policy: { pendingGraceMs: 0 },
+    want: 'heartbeat waiting-to-start',
+  },
+  'a pending pod of a Running run: no heartbeat may hide its death': {
+    run: atWork,
+    pods: [aWaitingPod('ContainerCreating')],
+    want: 'wait waiting-to-start',
+  },
+  'no pod yet': { jobs: [aJob({ createdAt: at('-60s') })], want: 'heartbeat waiting-to-start' },
+  'no pod for too long': { jobs: [aJob({ createdAt: at('-61s') })], want: 'heartbeat without-a-pod' },
+
+  'paused by somebody': {
+    run: aFlowRun({ history: [scheduled, claim, running, aRow({ state: 'Paused', at: '-5m', version: 4 })] }),
+    jobs: [failed],
+    pods: [crashed],
+    want: 'wait run-paused',
+  },
+  'an announced failure is not terminal yet': {
+    run: atWork,
+    jobs: [aJob({ announced: 'FailureTarget' })],
+    pods: [crashed],
+    want: 'wait about-to-end',
+  },
+  'an announced success is not terminal yet': {
+    run: atWork,
+    jobs: [aJob({ announced: 'SuccessCriteriaMet' })],
+    want: 'wait about-to-end',
+  },
+  'a failed pod, and the Job tries again': {
+    run: atWork,
+    jobs: [aJob({ failedPods: 1 })],
+    pods: [crashed],
+    want: 'wait backoff-retries-left',
+  },
+  'a pod refused for good, within its grace': {
+    jobs: [aJob({ createdAt: at('-60s') })],
+    events: [refusal('pods "x" is forbidden: violates PodSecurity "restricted:latest": privileged')],
+    want: 'heartbeat waiting-to-start',
+  },
+  'a pod refused for good, beyond its grace': {
+    jobs: [aJob({ createdAt: at('-61s') })],
+    events: [refusal('pods "x" is forbidden: violates PodSecurity "restricted:latest": privileged')],
+    want: 'fail-run pod-refused-for-good',
+    wantWhy: /PodSecurity/u,
+  },
+  'a pod refused by a quota waits for room': {
+    jobs: [aJob({ createdAt: at('-10m') })],
+    events: [refusal('pods "x" is forbidden: exceeded quota: pods')],
+    want: 'heartbeat without-a-pod',
+    wantWhy: /QuotaExceeded/u,
+  },
+  'a pod refused by a webhook that is away waits for it': {
+    jobs: [aJob({ createdAt: at('-10m') })],
+    events: [refusal('Internal error occurred: failed calling webhook "v": denied the request')],
+    want: 'heartbeat without-a-pod',
+  },
+
+  'a sidecar outlives a finished flow, within its grace': {
+    run: succeeded,
+    pods: [lingering(0, '-60s')],
+    want: 'wait finishing',
+  },
+  'a sidecar outlives a finished flow, beyond its grace': {
+    run: succeeded,
+    pods: [lingering(0, '-61s')],
+    want: 'delete-job sidecar-keeps-the-job',
+  },
+  'a sidecar hides that the flow died': {
+    run: atWork,
+    pods: [lingering(137, '-61s')],
+    want: 'fail-run flow-ended-under-a-sidecar',
+  },
+  'a sidecar hides that the flow died, a moment ago': {
+    run: atWork,
+    pods: [lingering(137, '-60s')],
+    want: 'wait still-working',
+  },
+  'a sidecar outlives a flow that left its run Running': {
+    run: atWork,
+    pods: [lingering(0, '-30m')],
+    want: 'wait flow-ended-under-a-sidecar',
+  },
+  'a sidecar outlives a flow that left its run Running, and nobody acts': {
+    run: atWork,
+    pods: [lingering(0, '-61m')],
+    want: 'fail-run flow-ended-under-a-sidecar',
+  },
+  'a sidecar outlives a flow whose task retry waits': {
+    run: { ...atWork, waitingTaskRuns: 1 },
+    pods: [lingering(0, '-61m')],
+    want: 'wait still-working',
+  },
+  'a sidecar outlives a pod that came too early': {
+    pods: [lingering(0, '-61s')],
+    want: 'delete-job ended-without-starting',
+  },
+
+  'a Job of an older version of ours, without a key': {
+    jobs: [aJob({ phase: 'failed', finishedAt: at('-1h'), key: null })],
+    pods: [crashed],
+    want: 'wait kept-for-its-ttl',
+  },
+
+  'a Job of another stack is left alone': { jobs: [aJob({ stackId: OTHER_STACK, phase: 'failed' })], want: '' },
+  'a Job of the ordinary agent is left alone': { jobs: [aJob({ stackId: null, phase: 'failed' })], want: '' },
+  'a Job of ours without a run is left alone': { run: 'gone', jobs: [aJob({ runId: null })], want: '' },
+
+  'no Job, claimed within its lease': {
+    run: aFlowRun({ history: [scheduled, aClaimRow({ at: '-1m', version: 2, key: '1', until: '+1m' })] }),
+    jobs: [],
+    want: 'wait claimed-within-its-lease',
+  },
+  'no Job, the lease is over: dispatch claims again': { jobs: [], want: 'wait jobless-claim-is-dispatchs' },
+  'no Job, cancelled under a claim': {
+    run: aFlowRun({ history: [scheduled, aRow({ state: 'Cancelled', at: '-16m', version: 2 }), claim] }),
+    jobs: [],
+    want: 'cancel-run cancelled-without-a-job',
+  },
+  'no Job, Cancelling': { run: cancelling('-1m'), jobs: [], want: 'cancel-run cancelled-without-a-job' },
+  'no Job, Running': { run: atWork, jobs: [], want: 'wait running-without-a-job', wantWhy: /zombie/u },
+  'no Job, Running, a task retry waits': {
+    run: { ...atWork, waitingTaskRuns: 1 },
+    jobs: [],
+    want: 'wait running-without-a-job',
+    wantWhy: /retry/u,
+  },
+  'no Job, finished': { run: succeeded, jobs: [], want: 'wait already-over' },
+};
