@@ -79,7 +79,7 @@ class Copier {
   #copyMap(map: Readonly<Record<string, Json>>, depth: number): DraftMap {
     const copy: DraftMap = {};
     for (const [key, value] of Object.entries(map)) {
-      if (false) throw new Refusal('template-forbidden-key', `the key \`${key}\` is not allowed`);
+      if (forbiddenKeys.has(key)) throw new Refusal('template-forbidden-key', `the key \`${key}\` is not allowed`);
       this.#count(key);
       copy[key] = this.copy(value, depth + 1);
     }

@@ -198,16 +198,16 @@ describe('a Job with everything', () => {
   });
 
   it('has a layer for each leaf and none for anything else', () => {
-    const { job, provenance } = jobOf(buildJob(input));
-    const leaves: string[] = [];
-    const walk = (value: unknown, pointer: string): void => {
+    const leavesOf = (value: unknown, pointer: string): readonly string[] => {
       const children = typeof value === 'object' && value !== null ? Object.entries(value) : [];
-      if (children.length === 0) leaves.push(pointer);
-      for (const [key, child] of children) walk(child, `${pointer}/${key.replaceAll('/', '~1')}`);
+      if (children.length === 0) return [pointer];
+      return children.flatMap(([key, child]) => leavesOf(child, `${pointer}/${key.replaceAll('/', '~1')}`));
     };
+    const filled = aJobInput({ runConfig: aKubernetesRun({ cpu_request: '1', memory_request: '' }) });
 
-    walk(job, '');
-
-    assert.deepEqual([...provenance.keys()].toSorted(), leaves.toSorted());
+    for (const one of [input, filled, aJobInput()]) {
+      const { job, provenance } = jobOf(buildJob(one));
+      assert.deepEqual([...provenance.keys()].toSorted(), leavesOf(job, '').toSorted());
+    }
   });
 });

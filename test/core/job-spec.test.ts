@@ -10,6 +10,7 @@ import {
   anAuthorsTemplate,
   aTemplate,
   containerOf,
+  envOf,
   FLOW_ID,
   IDENTIFIER,
   jobOf,
@@ -20,11 +21,6 @@ import {
 } from '../support/job-inputs.ts';
 
 const withContainer = (container: JsonObject): JsonObject => aTemplate({}, { containers: [container] });
-
-function envOf(input: ReturnType<typeof aJobInput>): Readonly<Record<string, Json>> {
-  const entries = containerOf(input)['env'] as readonly JsonObject[];
-  return Object.fromEntries(entries.map((entry) => [entry['name'], entry['value'] ?? entry['valueFrom'] ?? null]));
-}
 
 describe('the smallest Job', () => {
   it('has the fourteen variables of the peer and one of ours', () => {
@@ -88,44 +84,16 @@ describe('the smallest Job', () => {
   });
 });
 
-describe('the API key', () => {
-  const cases: Readonly<Record<string, { podToken: JobPolicy['podToken']; wantKey: Json; wantTenant: string }>> = {
-    'comes from a Secret under both names': {
-      podToken: { kind: 'secretKeyRef', name: 'prefect', key: 'token' },
-      wantKey: { secretKeyRef: { name: 'prefect', key: 'token' } },
-      wantTenant: 'tenant-1',
-    },
-    'is plain when the operator says so': {
-      podToken: { kind: 'plain', value: 'KEY' },
-      wantKey: 'KEY',
-      wantTenant: 'tenant-1',
-    },
-    'is empty, and the tenant with it, where the API asks for none': {
-      podToken: { kind: 'none' },
-      wantKey: '',
-      wantTenant: '',
-    },
-  };
-  for (const [name, { podToken, wantKey, wantTenant }] of Object.entries(cases)) {
-    it(name, () => {
-      const env = envOf(aJobInput({ policy: { podToken, tenantId: 'tenant-1' } }));
+describe('resources', () => {
+  it('are the template’s where the run config is silent or empty', () => {
+    const resources = { requests: { cpu: '1', memory: '1Gi' }, limits: { cpu: '2' } };
+    const job_template = withContainer({ name: 'flow', resources });
+    const runConfig = aKubernetesRun({ job_template, cpu_request: '', memory_request: '2Gi', cpu_limit: null });
 
-      assert.deepEqual(env['PREFECT__CLOUD__API_KEY'], wantKey);
-      assert.deepEqual(env['PREFECT__CLOUD__AUTH_TOKEN'], wantKey);
-      assert.equal(env['PREFECT__CLOUD__TENANT_ID'], wantTenant);
+    assert.deepEqual(containerOf(aJobInput({ runConfig }))['resources'], {
+      requests: { cpu: '1', memory: '2Gi' },
+      limits: { cpu: '2' },
     });
-  }
-
-  it('cannot be replaced by the run config', () => {
-    const runConfig = aKubernetesRun({ env: { PREFECT__CLOUD__API_KEY: 'mine' } });
-
-    assert.equal(envOf(aJobInput({ runConfig }))['PREFECT__CLOUD__API_KEY'], '');
-  });
-
-  it('comes with an empty tenant when none is known', () => {
-    const env = envOf(aJobInput({ policy: { podToken: { kind: 'plain', value: 'KEY' } } }));
-
-    assert.equal(env['PREFECT__CLOUD__TENANT_ID'], '');
   });
 });
 

@@ -113,3 +113,9 @@ export function containerOf(input: JobSpecInput): JsonObject {
   const [container] = jobOf(buildJob(input)).job.spec?.template.spec?.containers ?? [];
   return JSON.parse(JSON.stringify(container)) as JsonObject;
 }
+
+/** The flow container's variables: value, or where it comes from, by name. */
+export function envOf(input: JobSpecInput): Readonly<Record<string, Json>> {
+  const entries = containerOf(input)['env'] as readonly JsonObject[];
+  return Object.fromEntries(entries.map((entry) => [entry['name'], entry['value'] ?? entry['valueFrom'] ?? null]));
+}
