@@ -76,7 +76,7 @@ describe('the tables', () => {
     assert.deepEqual(widths, new Set([6, 5]));
   });
 
-  it('name params that serverless.yml takes, and it takes no others for the variables', () => {
+  it('name params that serverless.yml takes', () => {
     const deployment = `${text('serverless.yml')}${text('infra/iam.yml')}`;
     const params = variables.flatMap(({ name }) => paramOf(name) ?? []);
     assert.deepEqual(
