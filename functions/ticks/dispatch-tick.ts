@@ -24,6 +24,8 @@ type Deps = TickDeps<'listDueRuns' | 'readRuns' | 'write', 'listJobs' | 'createJ
   ) => Promise<(run: FlowRun, identity: { readonly key: string; readonly claimId: string }) => JobDraft>;
 };
 
+type Cluster = Awaited<ReturnType<Deps['cluster']>>;
+
 export interface DispatchSettings {
   readonly policy: DispatchPolicy;
   readonly agentName: string;
@@ -40,6 +42,10 @@ const prefetchMs = 10_000;
 const retryBufferMs = 3_000;
 
 const pollLimitMs = 15_000;
+
+/** Another poll is worth it only while there is time for a wave after it. */
+const roundMs = 20_000;
+
 const listLimitMs = 30_000;
 
 const dueRuns = (due: DueRuns): readonly DueRun[] =>
@@ -59,6 +65,7 @@ class DispatchTick {
   readonly #budget: Budget;
   readonly #outcomes: Outcome[] = [];
   readonly #facts: Record<string, number> = {};
+  #cluster: Cluster | null = null;
 
   constructor(deps: Deps, settings: DispatchSettings, invocation: Invocation) {
     this.#deps = deps;
@@ -70,7 +77,7 @@ class DispatchTick {
   async run(): Promise<TickReport> {
     const begun = this.#deps.clock.now();
     this.#deps.events.tickStarted('dispatch');
-    const problem = await this.#work(begun);
+    const problem = await this.#work();
     const traffic = this.#deps.prefect.traffic();
     Object.assign(this.#facts, {
       prefect_requests: traffic.requests,
@@ -83,17 +90,56 @@ class DispatchTick {
     return report;
   }
 
-  async #work(begun: Date): Promise<TickReport['problem']> {
+  async #work(): Promise<TickReport['problem']> {
     try {
-      const due = await this.#poll(begun);
-      return due.length === 0 ? null : await this.#dispatch(due, begun);
+      return await this.#rounds();
     } catch (error) {
       if (error instanceof BoundaryError) return { code: error.code, message: error.message };
       throw error;
+    } finally {
+      this.#closeCluster();
     }
   }
 
-  async #poll(now: Date): Promise<readonly DueRun[]> {
+  /** A poll returns at most 500 runs of a kind: while more are waiting and some were created, it is asked again. */
+  async #rounds(): Promise<TickReport['problem']> {
+    for (;;) {
+      const readAt = this.#deps.clock.now();
+      const { runs, more } = await this.#poll(readAt);
+      if (runs.length === 0) return null;
+      const before = this.#created();
+      const problem = await this.#dispatch(runs, readAt);
+      const goesOn = more && this.#created() > before && this.#budget.leftMs() > roundMs;
+      if (problem !== null || !goesOn || this.#leftThisTick() === 0) return problem;
+    }
+  }
+
+  #created(): number {
+    return this.#outcomes.filter(({ kind }) => kind === 'created').length;
+  }
+
+  #leftThisTick(): number {
+    return Math.max(0, this.#settings.policy.maxPerTick - this.#created());
+  }
+
+  async #openCluster(): Promise<Cluster> {
+    this.#cluster ??= await this.#deps.cluster();
+    return this.#cluster;
+  }
+
+  #closeCluster(): void {
+    if (this.#cluster === null) return;
+    const { requests, connections, milliseconds } = this.#cluster.traffic();
+    this.#count({ cluster_requests: requests, cluster_connections: connections, cluster_ms: milliseconds });
+    this.#cluster.close();
+  }
+
+  /** Adds to the facts: rounds of one tick add up. */
+  #count(facts: Readonly<Record<string, number>>): void {
+    for (const [name, value] of Object.entries(facts)) this.#facts[name] = (this.#facts[name] ?? 0) + value;
+  }
+
+  async #poll(now: Date): Promise<{ readonly runs: readonly DueRun[]; readonly more: boolean }> {
     const ago = (ms: number): Date => new Date(now.getTime() - ms);
     const due = await this.#deps.prefect.listDueRuns({
       dueBefore: new Date(now.getTime() + prefetchMs),
@@ -103,12 +149,10 @@ class DispatchTick {
     });
     for (const kind of ['scheduled', 'retry', 'claim'] as const) this.#noteUnreadable(due, kind);
     const runs = dueRuns(due);
-    Object.assign(this.#facts, {
-      due: runs.length,
-      more_due: Number(due.more),
-      oldest_due_age_ms: oldestAge(due, now),
-    });
-    return runs;
+    this.#facts['oldest_due_age_ms'] ??= oldestAge(due, now);
+    this.#facts['more_due'] = Number(due.more);
+    this.#count({ due: runs.length });
+    return { runs, more: due.more };
   }
 
   #noteUnreadable(due: DueRuns, kind: DueKind): void {
@@ -118,38 +162,26 @@ class DispatchTick {
   }
 
   async #dispatch(due: readonly DueRun[], readAt: Date): Promise<TickReport['problem']> {
-    const cluster = await this.#deps.cluster();
-    try {
-      const jobs = await cluster.listJobs(anyRunSelector, this.#budget.signal(listLimitMs));
-      this.#facts['unreadable_jobs'] = cluster.unreadable();
-      const decisions = planDispatch({
-        due,
-        jobs,
-        policy: this.#settings.policy,
-        now: this.#deps.clock.now(),
-        horizon: new Date(this.#budget.deadline.getTime() - createLimitMs),
-        newClaimId: this.#deps.newId,
-        draft: await this.#deps.drafter(
-          due.map(({ run }) => run),
-          this.#budget.signal(claimLimitMs),
-        ),
-      });
-      this.#noteHolds(decisions);
-      return await this.#claimAndCreate(decisions, { cluster, due, readAt });
-    } finally {
-      const { requests, connections, milliseconds } = cluster.traffic();
-      Object.assign(this.#facts, {
-        cluster_requests: requests,
-        cluster_connections: connections,
-        cluster_ms: milliseconds,
-      });
-      cluster.close();
-    }
+    const cluster = await this.#openCluster();
+    const jobs = await cluster.listJobs(anyRunSelector, this.#budget.signal(listLimitMs));
+    this.#facts['unreadable_jobs'] = cluster.unreadable();
+    const runs = due.map(({ run }) => run);
+    const decisions = planDispatch({
+      due,
+      jobs,
+      policy: { ...this.#settings.policy, maxPerTick: this.#leftThisTick() },
+      now: this.#deps.clock.now(),
+      horizon: new Date(this.#budget.deadline.getTime() - createLimitMs),
+      newClaimId: this.#deps.newId,
+      draft: await this.#deps.drafter(runs, this.#budget.signal(claimLimitMs)),
+    });
+    this.#noteHolds(decisions);
+    return this.#claimAndCreate(decisions, { cluster, due, readAt });
   }
 
   async #claimAndCreate(
     decisions: readonly DispatchDecision[],
-    context: { cluster: Awaited<ReturnType<Deps['cluster']>>; due: readonly DueRun[]; readAt: Date },
+    context: { cluster: Cluster; due: readonly DueRun[]; readAt: Date },
   ): Promise<TickReport['problem']> {
     const { clock, prefect } = this.#deps;
     const now = (): Date => clock.now();
@@ -163,7 +195,7 @@ class DispatchTick {
       { at: context.readAt, runs: new Map(context.due.map(({ run }) => [run.id, run])) },
     );
     await waves.run(decisions.filter((decision) => decision.kind !== 'hold'));
-    this.#facts['waves'] = waves.waves;
+    this.#count({ waves: waves.waves });
     await this.#sayLast(waves, decisions);
     return problemOf(waves);
   }
@@ -181,7 +213,7 @@ class DispatchTick {
       heartbeats,
       signal: this.#budget.signal(claimLimitMs),
     });
-    Object.assign(this.#facts, { lost_logs: answers.lostLogs, lost_heartbeats: answers.lostHeartbeats });
+    this.#count({ lost_logs: answers.lostLogs, lost_heartbeats: answers.lostHeartbeats });
   }
 
   #noteHolds(decisions: readonly DispatchDecision[]): void {

@@ -61,6 +61,36 @@ describe('a whole tick of dispatch, without socket, timer or wall clock', () => 
   });
 });
 
+describe('more runs than one poll returns', () => {
+  const many = (env: Record<string, string>) => {
+    const made = aWorld({ MAX_IN_FLIGHT: '5000', ...env });
+    for (let n = 1; n < 620; n += 1) seedFlowRun(made.world.prefect, { startTime: at('-1m') }, at('-2m'));
+    return made;
+  };
+
+  it('are taken in the same tick, over the same connection', async () => {
+    const { world, agent } = many({});
+    const report = await agent.dispatch();
+    assert.equal(report.counts.created, 620);
+    assert.equal(world.jobs().length, 620);
+    assert.deepEqual([report.facts['due'], report.facts['cluster_connections']], [620, 1]);
+  });
+
+  it('are taken up to MAX_PER_TICK', async () => {
+    const { agent } = many({ MAX_PER_TICK: '550' });
+    const report = await agent.dispatch();
+    assert.equal(report.counts.created, 550);
+    assert.equal(report.byRule['tick-is-full'], 70);
+  });
+
+  it('are not asked for again when nothing could be created', async () => {
+    const { world, agent } = many({});
+    world.onKubernetes = refusing(refusal(403, 'exceeded quota: jobs'));
+    const report = await agent.dispatch();
+    assert.equal(report.facts['due'], 500);
+  });
+});
+
 describe('start times', () => {
   it('a run due in eight seconds is waited for and created when its time has come', async () => {
     const { world, runId: first, agent } = aWorld();
