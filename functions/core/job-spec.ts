@@ -57,7 +57,7 @@ export interface BuiltJob {
   readonly provenance: ReadonlyMap<string, Layer>;
   /** What the template policy took out of what the flow author asked for. */
   readonly removed: readonly Removed[];
-  /** Sentences for the run log. */
+  /** Sentences for the run log; the first one names what was removed. */
   readonly warnings: readonly string[];
 }
 
@@ -272,13 +272,29 @@ function writeDefaults(build: Build): void {
   warnOfRepeats(build);
 }
 
+/** At most this many removals are named in the run log; the count tells of the others. */
+const removalsNamed = 20;
+
+function removalWarnings(removed: readonly Removed[]): readonly string[] {
+  if (removed.length === 0) return [];
+  const named = removed.slice(0, removalsNamed).map(({ path, rule }) => `${path} (${rule})`);
+  const more = removed.length > removalsNamed ? ` and ${removed.length - removalsNamed} more` : '';
+  return [`Not allowed here, and left out of the Job: ${named.join(', ')}${more}.`];
+}
+
 function finish({ job, removed, warnings }: Build): JobSpecResult {
   const bytes = new TextEncoder().encode(JSON.stringify(job.document)).length;
   if (bytes > largestManifestBytes) {
     const message = `The Job of this run would have ${bytes} bytes; more than ${largestManifestBytes} are not sent.`;
     return { kind: 'refused', rule: 'manifest-too-large', message };
   }
-  return { kind: 'job', job: job.document, provenance: job.layers, removed, warnings };
+  return {
+    kind: 'job',
+    job: job.document,
+    provenance: job.layers,
+    removed,
+    warnings: [...removalWarnings(removed), ...warnings],
+  };
 }
 
 /** The API server takes texts only; its answer would not say in which run config the number stands. */

@@ -122,6 +122,11 @@ const podSecurityRules: readonly TemplateRule[] = [
   },
 ];
 
+/** Namespace, owners and finalizers have rules of their own. */
+const authorsMetadata: ReadonlySet<string> = new Set(
+  'name namespace generateName labels annotations ownerReferences finalizers'.split(' '),
+);
+
 /** What makes the Job somebody else's, or hides it from dispatch and reconcile. */
 const ownershipRules: readonly TemplateRule[] = [
   { name: 'owner-reference', level: 'baseline', at: ['metadata', 'ownerReferences'], forbids: isSet },
@@ -139,7 +144,8 @@ const ownershipRules: readonly TemplateRule[] = [
     name: 'unknown-metadata',
     level: 'baseline',
     at: ['metadata', '*'],
-    forbids: outside('name namespace generateName labels annotations ownerReferences finalizers'),
+    // `kubectl create --dry-run` writes creationTimestamp: null, which says nothing.
+    forbids: (value, key) => isSet(value) && !authorsMetadata.has(key),
   },
   { name: 'selector', level: 'baseline', at: ['spec', ['selector', 'manualSelector']], forbids: isSet },
   { name: 'suspended-job', level: 'baseline', at: ['spec', 'suspend'], forbids: isOn },

@@ -162,7 +162,7 @@ const cases: Readonly<Record<string, RuleCase>> = {
     level: 'baseline',
     template: metadata({ deletionGracePeriodSeconds: 1 }),
     want: ['/metadata/deletionGracePeriodSeconds'],
-    nearMiss: metadata({ generateName: 'x-' }),
+    nearMiss: metadata({ generateName: 'x-', creationTimestamp: null }),
   },
   'a selector of its own': {
     rule: 'selector',
@@ -313,6 +313,22 @@ describe('the template policy', () => {
 
   it('passes over parts that are of no kind it knows: the API server will speak of them', () => {
     assert.deepEqual(removedUnder('baseline', pod({ volumes: 'all', tolerations: 7, initContainers: [[], null] })), []);
+  });
+
+  it('tells the author what it took out, twenty fields by name', () => {
+    const volumes = Array.from({ length: 22 }, (_, index) => ({ name: `v${index}`, hostPath: {} }));
+    const warningOf = (count: number): string => {
+      const { warnings } = jobOf(buildJob(aJobInput(anAuthorsTemplate(pod({ volumes: volumes.slice(0, count) })))));
+      return warnings.join('\n');
+    };
+
+    assert.equal(warningOf(0), '');
+    assert.equal(
+      warningOf(1),
+      'Not allowed here, and left out of the Job: /spec/template/spec/volumes/0 (host-path-volume).',
+    );
+    assert.match(warningOf(20), /volumes\/19 \(host-path-volume\)\.$/u);
+    assert.match(warningOf(22), /volumes\/19 \(host-path-volume\) and 2 more\.$/u);
   });
 
   it('does not police the operator', () => {
