@@ -9,21 +9,15 @@ import { eksLogin, stsHost } from './aws/eks-token.ts';
 import { runnerToken, type TokenMemory } from './aws/runner-token.ts';
 import { systemClock, type Clock } from './clock.ts';
 import type { Config } from './config.ts';
-import type { DispatchPolicy } from './core/dispatch-plan.ts';
-import type { ReconcilePolicy } from './core/reconcile-case.ts';
 import type { TickReport } from './core/tick-report.ts';
 import { BoundaryError } from './errors.ts';
-import { prepareDrafts } from './job-drafts.ts';
 import { connectKubernetes, type KubernetesGateway } from './kubernetes/gateway.ts';
 import { openSession, type ApiSession, type ClusterAddress } from './kubernetes/session.ts';
-import { quietAgeMs } from './limits.ts';
 import { connectPrefect, type PrefectClient, type PrefectMemory } from './prefect/client.ts';
 import { connectHttp, type HttpTransport } from './prefect/http.ts';
 import type { Secret } from './secret.ts';
 import { constant, type Source } from './source.ts';
-import { runDispatchTick } from './ticks/dispatch-tick.ts';
 import type { Invocation, TickEvents } from './ticks/ports.ts';
-import { runReconcileTick } from './ticks/reconcile-tick.ts';
 
 /** What surrounds the functions. Lambda's is `machineOutside`; a simulation brings its own clock, ids and transports. */
 export interface Outside {
@@ -49,7 +43,8 @@ interface Memory {
   readonly eks: EksMemory;
 }
 
-interface Shared {
+/** What both functions are made of: one per container. */
+export interface Shared {
   readonly config: Config;
   readonly outside: Outside;
   readonly memory: Memory;
@@ -64,7 +59,7 @@ function tokenSource(config: Config, outside: Outside, memory: TokenMemory): Sou
   return runnerToken({ client, secretArn: wanted.arn, key: wanted.key, memory, clock: outside.clock });
 }
 
-function share(config: Config, outside: Outside): Shared {
+export function share(config: Config, outside: Outside): Shared {
   const memory: Memory = {
     prefect: { tenantId: null, agentId: null },
     token: { token: null, readAt: null },
@@ -102,7 +97,7 @@ function login({ config, outside }: Shared): Source<Secret> {
 }
 
 /** Opens the cluster for one invocation: a token of its own, a session of its own. */
-async function openCluster(shared: Shared): Promise<KubernetesGateway> {
+export async function openCluster(shared: Shared): Promise<KubernetesGateway> {
   const { config, outside } = shared;
   const address = await clusterSource(shared).current();
   return connectKubernetes({
@@ -116,7 +111,7 @@ async function openCluster(shared: Shared): Promise<KubernetesGateway> {
 }
 
 /** Runs one tick with a Prefect client whose connections end with it. */
-async function withPrefect<T>(shared: Shared, work: (prefect: PrefectClient) => Promise<T>): Promise<T> {
+export async function withPrefect<T>(shared: Shared, work: (prefect: PrefectClient) => Promise<T>): Promise<T> {
   const { config, outside, memory, token } = shared;
   const transport = outside.openHttp(config.prefectCa);
   try {
@@ -137,48 +132,4 @@ async function withPrefect<T>(shared: Shared, work: (prefect: PrefectClient) => 
   } finally {
     transport.close();
   }
-}
-
-function dispatchPolicy(config: Config): DispatchPolicy {
-  const { stackId, maxInFlight, maxPerTick, labelLimits, lateRunLimitMs, dispatchPaused: paused } = config;
-  return { stackId, maxInFlight, maxPerTick, labelLimits, lateRunLimitMs, paused };
-}
-
-/** dispatch, ready to tick: one per container. */
-export function composeDispatch(config: Config, outside: Outside): Tick {
-  const shared = share(config, outside);
-  const { agentName, createConcurrency, pendingGraceMs } = config;
-  const settings = { policy: dispatchPolicy(config), agentName, createConcurrency, pendingGraceMs, quietAgeMs };
-  return async (invocation, events) =>
-    withPrefect(shared, async (prefect) => {
-      const { clock, newId } = outside;
-      const drafter = prepareDrafts(config, { tenantId: () => prefect.tenantId(), token: shared.token });
-      return runDispatchTick(
-        { prefect, cluster: () => openCluster(shared), clock, newId, events, drafter },
-        settings,
-        invocation,
-      );
-    });
-}
-
-function reconcilePolicy(config: Config): ReconcilePolicy {
-  const { stackId, pendingGraceMs, imageGraceMs, podlessGraceMs, cancelGraceMs } = config;
-  const { ttlSucceededMs, ttlFailedMs, deleteFinishedJobs, infraRetries } = config;
-  const graces = { pendingGraceMs, imageGraceMs, podlessGraceMs, cancelGraceMs };
-  return { stackId, quietAgeMs, ...graces, ttlSucceededMs, ttlFailedMs, deleteFinishedJobs, infraRetries };
-}
-
-/** reconcile, ready to tick: one per container. */
-export function composeReconcile(config: Config, outside: Outside): Tick {
-  const shared = share(config, outside);
-  const settings = { policy: reconcilePolicy(config), agentName: config.agentName, logTailLines: config.logTailLines };
-  return async (invocation, events) =>
-    withPrefect(shared, async (prefect) => {
-      const { clock, newId } = outside;
-      return runReconcileTick(
-        { prefect, cluster: () => openCluster(shared), clock, newId, events },
-        settings,
-        invocation,
-      );
-    });
 }

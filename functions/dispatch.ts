@@ -1,4 +1,4 @@
-import { composeDispatch } from './composition.ts';
+import { composeDispatch } from './compose-dispatch.ts';
 import { entry } from './entry.ts';
 
 export const handler = entry(composeDispatch);

@@ -1,4 +1,4 @@
-import { composeReconcile } from './composition.ts';
+import { composeReconcile } from './compose-reconcile.ts';
 import { entry } from './entry.ts';
 
 export const handler = entry(composeReconcile);

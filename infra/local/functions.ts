@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto';
 
-import { composeDispatch, composeReconcile, machineOutside, type Tick } from '../../functions/composition.ts';
+import { composeDispatch } from '../../functions/compose-dispatch.ts';
+import { composeReconcile } from '../../functions/compose-reconcile.ts';
+import { machineOutside, type Tick } from '../../functions/composition.ts';
 import { describeProblems, parseConfig } from '../../functions/config.ts';
 import type { TickReport } from '../../functions/core/tick-report.ts';
 import { functionLimitMs } from '../../functions/limits.ts';

@@ -81,14 +81,24 @@ export const arrows: readonly Part[] = [
     imports: [
       'functions/aws/',
       'functions/core/',
-      'functions/job-drafts.ts',
       'functions/kubernetes/',
-      'functions/limits.ts',
       'functions/prefect/',
       'functions/ticks/',
       ...foundation,
     ],
     types: ['functions/config.ts'],
+  },
+  {
+    part: 'functions/compose-dispatch.ts',
+    imports: ['functions/composition.ts', 'functions/job-drafts.ts', 'functions/limits.ts', 'functions/ticks/'],
+    types: ['functions/config.ts', 'functions/core/'],
+    modules: [],
+  },
+  {
+    part: 'functions/compose-reconcile.ts',
+    imports: ['functions/composition.ts', 'functions/limits.ts', 'functions/ticks/'],
+    types: ['functions/config.ts', 'functions/core/'],
+    modules: [],
   },
   {
     part: 'functions/entry.ts',
@@ -101,8 +111,8 @@ export const arrows: readonly Part[] = [
     ],
     modules: ['type aws-lambda'],
   },
-  { part: 'functions/dispatch.ts', imports: ['functions/composition.ts', 'functions/entry.ts'], modules: [] },
-  { part: 'functions/reconcile.ts', imports: ['functions/composition.ts', 'functions/entry.ts'], modules: [] },
+  { part: 'functions/dispatch.ts', imports: ['functions/compose-dispatch.ts', 'functions/entry.ts'], modules: [] },
+  { part: 'functions/reconcile.ts', imports: ['functions/compose-reconcile.ts', 'functions/entry.ts'], modules: [] },
 
   // A double that shares our schemas shares our mistakes.
   ...['prefect-api', 'kubernetes-api', 'aws-api'].map((double) => ({
