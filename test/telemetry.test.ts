@@ -1,0 +1,95 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { describe, it } from 'node:test';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+
+/**
+ * Runs a few lines against the telemetry in a process of their own, as a function does, and returns what it printed:
+ * one JSON object a line.
+ */
+async function linesOf(script: string): Promise<readonly Record<string, unknown>[]> {
+  const source = `
+    import { Telemetry } from ${JSON.stringify(new URL('../functions/telemetry.ts', import.meta.url).href)};
+    import { summarise } from ${JSON.stringify(new URL('../functions/core/tick-report.ts', import.meta.url).href)};
+    const telemetry = new Telemetry({ stackId: 'flows-test', namespace: 'flows', logLevel: 'INFO' });
+    telemetry.begin('request-1');
+    const outcome = (wish) => ({ kind: 'created', rule: 'due', action: 'create-job', runId: 'run-1', job: 'job-1', why: 'due', ...wish });
+    ${script}
+  `;
+  const { stdout, stderr } = await run(process.execPath, ['--input-type=module', '--eval', source], {
+    env: { PATH: process.env['PATH'] },
+  });
+  const texts = `${stdout}\n${stderr}`.split('\n').filter((line) => line !== '');
+  return texts.map((line) => JSON.parse(line) as Record<string, unknown>);
+}
+
+const metricsOf = (lines: readonly Record<string, unknown>[]) => lines.find((line) => '_aws' in line) ?? {};
+
+describe('telemetry', () => {
+  it('names the run, the Job, the request and the stack on every line', async () => {
+    const [line] = await linesOf(`telemetry.applied(outcome({}));`);
+    const want = {
+      message: 'applied',
+      level: 'INFO',
+      flow_run_id: 'run-1',
+      job: 'job-1',
+      request_id: 'request-1',
+      stack: 'flows-test',
+      rule: 'due',
+    };
+    assert.deepEqual({ ...line, ...want }, line);
+  });
+
+  it('says failures as warnings, with their class', async () => {
+    const [line] = await linesOf(
+      `telemetry.failed(outcome({ kind: 'refused', class: 'quota', why: 'exceeded quota' }));`,
+    );
+    assert.deepEqual([line?.['message'], line?.['level'], line?.['class']], ['failed', 'WARN', 'quota']);
+  });
+
+  it('keeps waiting to itself, unless asked', async () => {
+    assert.deepEqual(await linesOf(`telemetry.applied(outcome({ kind: 'waiting' }));`), []);
+  });
+
+  it('writes one wide line and the metrics from one report: they agree', async () => {
+    const lines = await linesOf(`
+      const outcomes = [outcome({}), outcome({}), outcome({ kind: 'refused', class: 'quota', rule: 'due' })];
+      telemetry.tickFinished(summarise('dispatch', outcomes, { facts: { due: 3, oldest_due_age_ms: 61000 }, problem: null }));
+    `);
+    const wide = lines.find((line) => line['message'] === 'tick_finished') ?? {};
+    const metrics = metricsOf(lines);
+    assert.deepEqual([wide['created'], wide['refused'], wide['due'], wide['by_class']], [2, 1, 3, { quota: 1 }]);
+    assert.deepEqual(
+      [metrics['created'], metrics['refused'], metrics['due'], metrics['oldest_due_age'], metrics['tick_worked']],
+      [2, 1, 3, 61_000, 1],
+    );
+    assert.deepEqual([metrics['stack'], metrics['function']], ['flows-test', 'dispatch']);
+  });
+
+  it('makes an error of a tick that could not work', async () => {
+    const lines = await linesOf(`
+      telemetry.tickFinished(summarise('reconcile', [], { facts: {}, problem: { code: 'CLUSTER_FORBIDDEN', message: 'no' } }));
+    `);
+    const wide = lines.find((line) => line['message'] === 'tick_finished') ?? {};
+    assert.deepEqual(
+      [wide['level'], wide['code'], wide['problem'], metricsOf(lines)['tick_worked']],
+      ['ERROR', 'CLUSTER_FORBIDDEN', 'no', 0],
+    );
+  });
+
+  it('does not carry the metrics of one tick into the next', async () => {
+    const lines = await linesOf(`
+      for (const outcomes of [[outcome({})], []]) telemetry.tickFinished(summarise('dispatch', outcomes, { facts: {}, problem: null }));
+    `);
+    const created = lines.filter((line) => '_aws' in line).map((line) => line['created']);
+    assert.deepEqual(created, [1, 0]);
+  });
+
+  it('cuts the words of others, and keeps them on their line', async () => {
+    const lines = await linesOf(`telemetry.failed(outcome({ why: 'a\\n{"level":"INFO"}' + 'x'.repeat(1e6) }));`);
+    assert.equal(lines.length, 1);
+    assert.ok(JSON.stringify(lines[0]).length < 2_000);
+  });
+});
