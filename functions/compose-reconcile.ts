@@ -14,7 +14,12 @@ function reconcilePolicy(config: Config): ReconcilePolicy {
 /** reconcile, ready to tick: one per container. */
 export function composeReconcile(config: Config, outside: Outside): Tick {
   const shared = share(config, outside);
-  const settings = { policy: reconcilePolicy(config), agentName: config.agentName, logTailLines: config.logTailLines };
+  const settings = {
+    policy: reconcilePolicy(config),
+    agentName: config.agentName,
+    agentLabels: config.agentLabels,
+    logTailLines: config.logTailLines,
+  };
   return async (invocation, events) =>
     withPrefect(shared, async (prefect) => {
       const { clock, newId } = outside;

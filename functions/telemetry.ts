@@ -45,6 +45,9 @@ const factMetrics: Readonly<
   due: { name: 'due', unit: MetricUnit.Count },
   duplicates: { name: 'duplicates', unit: MetricUnit.Count },
   jobs: { name: 'jobs', unit: MetricUnit.Count },
+  second_agent_on_our_labels: { name: 'second_agents', unit: MetricUnit.Count },
+  labels_without_an_agent: { name: 'unserved_runs', unit: MetricUnit.Count },
+  late_runs_of_ours: { name: 'late_runs', unit: MetricUnit.Count },
   oldest_due_age_ms: { name: 'oldest_due_age', unit: MetricUnit.Milliseconds },
   oldest_submitted_age_ms: { name: 'oldest_submitted_age', unit: MetricUnit.Milliseconds },
   prefect_ms: { name: 'prefect_latency', unit: MetricUnit.Milliseconds },
@@ -65,6 +68,7 @@ const outcomeMetrics: Readonly<Record<Outcome['kind'], string>> = {
   restored: 'claim_overwrote',
   lost: 'claim_lost',
   refused: 'refused',
+  warned: 'warned',
   unknown: 'unknown',
 };
 

@@ -9,6 +9,7 @@
  * - `restored`: a write of ours had covered newer truth, which was written back.
  * - `lost`: a claim that another one won.
  * - `refused`: the API said no; `class` says how.
+ * - `warned`: nothing was to be done here, but somebody should look.
  * - `unknown`: no readable answer; the next tick decides afresh.
  */
 export type OutcomeKind =
@@ -22,6 +23,7 @@ export type OutcomeKind =
   | 'restored'
   | 'lost'
   | 'refused'
+  | 'warned'
   | 'unknown';
 
 export interface Outcome {
@@ -68,6 +70,7 @@ const none: Readonly<Record<OutcomeKind, number>> = {
   restored: 0,
   lost: 0,
   refused: 0,
+  warned: 0,
   unknown: 0,
 };
 

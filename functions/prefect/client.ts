@@ -1,4 +1,5 @@
 import type { Clock } from '../clock.ts';
+import type { AgentSeen, LateRun } from '../core/detectors.ts';
 import type { FlowRun, FlowRunId } from '../core/flow-run.ts';
 import type { Json, JsonObject } from '../core/json.ts';
 import type { Secret } from '../secret.ts';
@@ -18,6 +19,14 @@ export interface UnreadableRun {
 export interface RunsRead {
   readonly runs: readonly FlowRun[];
   readonly unreadable: readonly UnreadableRun[];
+}
+
+/** The first read of reconcile. */
+export interface UnfinishedRead extends RunsRead {
+  /** Agents that asked for runs within the last five minutes. */
+  readonly agents: readonly AgentSeen[];
+  /** Runs that have been due for five minutes and are still Scheduled: the oldest 200. */
+  readonly late: readonly LateRun[];
 }
 
 /** The poll of dispatch. */
@@ -99,8 +108,11 @@ export interface PrefectClient {
   listDueRuns(query: DueQuery): Promise<DueRuns>;
   /** Fresh read by id with the history, 500 ids a request. A run that does not exist is absent from the answer. */
   readRuns(ids: readonly FlowRunId[], signal: AbortSignal): Promise<RunsRead>;
-  /** Unfinished runs (Submitted, Running, Cancelling) of this stack: by agent name and by token, 500 a page. */
-  listUnfinishedRuns(signal: AbortSignal): Promise<RunsRead>;
+  /**
+   * Unfinished runs (Submitted, Running, Cancelling) of this stack: by agent name and by token, 500 a page. Along with
+   * the first page, best effort: who else asks for runs, and which runs are late.
+   */
+  listUnfinishedRuns(signal: AbortSignal): Promise<UnfinishedRead>;
   /** One HTTP request with one operation per item. */
   write(batch: WriteBatch): Promise<WriteAnswers>;
   traffic(): PrefectTraffic;

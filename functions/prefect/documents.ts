@@ -36,6 +36,18 @@ export const flowRuns = document(
   z.object({ flow_run: z.array(z.unknown()) }),
 );
 
+/** Who asks for runs (PrefectHQ/server: get_runs_in_queue sets `last_queried`), and what waits for somebody to ask. */
+export const surroundings = document(
+  `query($agents: agent_bool_exp!, $late: flow_run_bool_exp!) {
+  agent(where: $agents, limit: 200) { name labels }
+  flow_run(where: $late, order_by: [{ scheduled_start_time: asc }], limit: 200) { labels }
+}`,
+  z.object({
+    agent: z.array(z.object({ name: z.nullish(z.string()), labels: z.nullish(z.array(z.string())) })),
+    flow_run: z.array(z.object({ labels: z.nullish(z.array(z.string())) })),
+  }),
+);
+
 /** Despite its kind it dequeues nothing (PrefectHQ/server src/prefect_server/api/runs.py); it touches `agent.last_queried`. */
 export const runsInQueue = document(
   'mutation($input: get_runs_in_queue_input!) { get_runs_in_queue(input: $input) { flow_run_ids } }',

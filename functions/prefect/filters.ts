@@ -56,6 +56,15 @@ export function quietSubmittedRuns({ tenantId, agentName }: Audience, { quietBef
   };
 }
 
+/** Agents that have asked for runs since, and runs that were due by then and are Scheduled still. */
+export function surroundingsSince({ tenantId }: Audience, instant: Date): JsonObject {
+  const tenant = { tenant_id: { _eq: tenantId } };
+  return {
+    agents: { ...tenant, last_queried: { _gte: instant.toISOString() } },
+    late: { ...tenant, state: { _eq: 'Scheduled' }, state_start_time: { _lte: instant.toISOString() } },
+  };
+}
+
 /** By id; a run that does not exist is absent from the answer. */
 export function runsById(ids: readonly string[]): JsonObject {
   return { id: { _in: ids } };

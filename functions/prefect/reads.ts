@@ -2,8 +2,8 @@ import type { FlowRunId } from '../core/flow-run.ts';
 import { claimTokenOf } from '../core/history.ts';
 import type { JsonObject } from '../core/json.ts';
 import type { Endpoint, Operation, OperationAnswer } from './call.ts';
-import type { DueQuery, DueRuns, PrefectOptions, RunsRead } from './client.ts';
-import { flowRuns, runsInQueue } from './documents.ts';
+import type { DueQuery, DueRuns, PrefectOptions, RunsRead, UnfinishedRead } from './client.ts';
+import { flowRuns, runsInQueue, surroundings } from './documents.ts';
 import { failedInside, isSchemaMismatch, unreadableAnswer } from './failures.ts';
 import {
   quietClaims,
@@ -11,6 +11,7 @@ import {
   retryRuns,
   runsById,
   scheduledRuns,
+  surroundingsSince,
   unfinishedRuns,
   type Audience,
 } from './filters.ts';
@@ -22,6 +23,9 @@ const pageSize = 500;
 
 /** A task run counts as due this long after its start time (prefect 1.4.1, agent/agent.py). */
 const retryBufferMs = 3_000;
+
+/** Runs and agents of the last five minutes are what the detectors look at. */
+const lateMs = 300_000;
 
 const oldestFirst = [{ scheduled_start_time: 'asc' }, { id: 'asc' }];
 const byId = [{ id: 'asc' }];
@@ -36,6 +40,16 @@ const joined = (reads: readonly RunsRead[]): RunsRead => ({
   runs: reads.flatMap(({ runs }) => runs),
   unreadable: reads.flatMap(({ unreadable }) => unreadable),
 });
+
+/** Best effort: a glance that cannot be read shows nobody. */
+function aroundOf(answer: OperationAnswer | undefined): Pick<UnfinishedRead, 'agents' | 'late'> {
+  const parsed = surroundings.data.safeParse(answer?.data);
+  if (!parsed.success) return { agents: [], late: [] };
+  return {
+    agents: parsed.data.agent.map(({ name, labels }) => ({ name: name ?? null, labels: labels ?? [] })),
+    late: parsed.data.flow_run.map(({ labels }) => ({ labels: labels ?? [] })),
+  };
+}
 
 /** The reads of both ticks. */
 export class RunReader {
@@ -77,18 +91,22 @@ export class RunReader {
     return joined(reads);
   }
 
-  async listUnfinishedRuns(signal: AbortSignal): Promise<RunsRead> {
+  async listUnfinishedRuns(signal: AbortSignal): Promise<UnfinishedRead> {
     const audience = await this.#audience(signal);
+    const since = new Date(this.#options.clock.now().getTime() - lateMs);
+    const glance = { document: surroundings, variables: surroundingsSince(audience, since) };
+    const first = readRunsWhere(unfinishedRuns(audience, null), byId, true);
+    const [answer, around] = await this.#ask([first, glance], signal);
     const reads: RunsRead[] = [];
-    let after: string | null = null;
-    do {
-      const [answer] = await this.#ask([readRunsWhere(unfinishedRuns(audience, after), byId, true)], signal);
-      const rows = this.#rowsOf(answer);
-      const page = this.#parsed(rows);
-      reads.push(page);
-      after = rows.length < pageSize ? null : lastIdOf(rows);
-    } while (after !== null);
-    return joined(reads);
+    let rows = this.#rowsOf(answer);
+    reads.push(this.#parsed(rows));
+    while (rows.length >= pageSize) {
+      const where = unfinishedRuns(audience, lastIdOf(rows));
+      const [next] = await this.#ask([readRunsWhere(where, byId, true)], signal);
+      rows = this.#rowsOf(next);
+      reads.push(this.#parsed(rows));
+    }
+    return { ...joined(reads), ...aroundOf(around) };
   }
 
   /**

@@ -39,6 +39,7 @@ export type ReconcileDeps = TickDeps<
 export interface ReconcileSettings {
   readonly policy: ReconcilePolicy;
   readonly agentName: string;
+  readonly agentLabels: readonly string[];
   /** Container log lines kept on failure; 0: none. */
   readonly logTailLines: number;
 }

@@ -1,11 +1,13 @@
 import { BoundaryError } from '../errors.ts';
 import type { JobSnapshot } from '../core/cluster.ts';
 import type { FlowRun, FlowRunId } from '../core/flow-run.ts';
+import { detect } from '../core/detectors.ts';
 import { claimTokenOf } from '../core/history.ts';
 import { anyRunSelector, stackSelector } from '../core/job-identity.ts';
 import type { ReconcileAction } from '../core/reconcile-case.ts';
 import { duplicates, planReconcile } from '../core/reconcile-plan.ts';
 import { summarise, type Outcome, type TickReport } from '../core/tick-report.ts';
+import type { UnfinishedRead } from '../prefect/client.ts';
 import { Budget } from './budget.ts';
 import { applyReconcile } from './apply-reconcile.ts';
 import type { Invocation, ReconcileCluster, ReconcileDeps, ReconcileSettings } from './ports.ts';
@@ -14,6 +16,9 @@ interface RunsKnown {
   readonly runs: ReadonlyMap<FlowRunId, FlowRun>;
   readonly gone: ReadonlySet<FlowRunId>;
 }
+
+/** Outcomes that somebody should read. */
+const loud: ReadonlySet<Outcome['kind']> = new Set(['refused', 'unknown', 'warned']);
 
 const requestMs = 15_000;
 const listMs = 30_000;
@@ -61,11 +66,22 @@ class ReconcileTick {
 
   /** Protocol rule 11: runs first, then Jobs. */
   async #readUnfinished(): Promise<readonly FlowRun[]> {
-    const { runs, unreadable } = await this.#deps.prefect.listUnfinishedRuns(this.#budget.signal(requestMs));
+    const read = await this.#deps.prefect.listUnfinishedRuns(this.#budget.signal(requestMs));
+    const { runs, unreadable } = read;
+    this.#warn(read);
     for (const { id, problem } of unreadable) this.#reportUnreadable(id, problem);
     this.#facts['unfinished_runs'] = runs.length;
     this.#facts['oldest_submitted_age_ms'] = oldestSubmittedAge(runs, this.#deps.clock.now());
     return runs;
+  }
+
+  /** What no single run or Job shows: one line and one fact for each. */
+  #warn({ agents, late }: UnfinishedRead): void {
+    const own = { name: this.#settings.agentName, labels: this.#settings.agentLabels };
+    for (const { rule, count, why } of detect({ agents, late, own })) {
+      this.#facts[rule.replaceAll('-', '_')] = count;
+      this.#report({ kind: 'warned', rule, action: 'alarm', runId: null, job: null, why });
+    }
   }
 
   async #reconcile(unfinished: readonly FlowRun[]): Promise<void> {
@@ -156,7 +172,7 @@ class ReconcileTick {
 
   #report(outcome: Outcome): void {
     this.#outcomes.push(outcome);
-    if (outcome.kind === 'refused' || outcome.kind === 'unknown') this.#deps.events.failed(outcome);
+    if (loud.has(outcome.kind)) this.#deps.events.failed(outcome);
     else this.#deps.events.applied(outcome);
   }
 }

@@ -115,7 +115,7 @@ export class Container {
   /** One tick of reconcile. */
   async reconcile(limitMs = 50_000): Promise<TickReport> {
     const { clock } = this.#world;
-    const { agentName, logTailLines } = this.#config;
+    const { agentName, agentLabels, logTailLines } = this.#config;
     return runReconcileTick(
       {
         prefect: this.#prefect(),
@@ -124,7 +124,7 @@ export class Container {
         newId: () => this.#world.newId(),
         events: silent,
       },
-      { policy: { ...this.#config, quietAgeMs }, agentName, logTailLines },
+      { policy: { ...this.#config, quietAgeMs }, agentName, agentLabels, logTailLines },
       { endsAt: new Date(clock.now().getTime() + limitMs), requestId: 'request' },
     );
   }

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 
 import { events } from '../../infra/local/kubernetes-api/resources.ts';
 import { writeJob } from '../../infra/local/kubernetes-api/state.ts';
-import { cancelFlowRun } from '../../infra/local/prefect-api/seed.ts';
+import { cancelFlowRun, seedAgent, seedFlowRun } from '../../infra/local/prefect-api/seed.ts';
 import {
   aWorld,
   before,
@@ -16,6 +16,7 @@ import {
   set,
   stateOf,
 } from '../support/protocol-world.ts';
+import { at } from '../support/time.ts';
 import { ConnectionLost, type SimulatedWorld } from '../support/simulated-world.ts';
 
 describe('a whole tick of reconcile, without socket, timer or wall clock', () => {
@@ -221,6 +222,43 @@ describe('evidence', () => {
     const report = await agent.reconcile();
     assert.equal(report.byRule['events-unreadable'], 1);
     assert.equal(stateOf(world, runId), 'Failed');
+  });
+});
+
+describe('what no single run shows', () => {
+  it('is said once a tick: a second agent on our labels, and late runs that nobody serves', async () => {
+    const { world, agent } = aWorld({ AGENT_LABELS: 'k8s' });
+    seedAgent(world.prefect, { name: 'old-agent', labels: ['k8s'] }, world.clock.now());
+    seedFlowRun(world.prefect, { labels: ['gpu'], startTime: at('-10m') }, at('-11m'));
+    const report = await agent.reconcile();
+    assert.equal(report.facts['second_agent_on_our_labels'], 1);
+    assert.equal(report.facts['labels_without_an_agent'], 1);
+    assert.equal(report.counts.warned, 2);
+  });
+
+  it('is not said of runs that are late by less than five minutes, nor of agents that are gone', async () => {
+    const { world, agent } = aWorld({ AGENT_LABELS: 'k8s' });
+    seedAgent(world.prefect, { name: 'old-agent', labels: ['k8s'] }, at('-6m'));
+    seedFlowRun(world.prefect, { labels: ['gpu'], startTime: at('-4m') }, at('-11m'));
+    assert.equal((await agent.reconcile()).counts.warned, 0);
+  });
+
+  it('costs no request of its own', async () => {
+    const { world, agent } = aWorld();
+    await agent.reconcile();
+    const before = world.requests.prefect.length;
+    await agent.reconcile();
+    assert.equal(world.requests.prefect.length, before + 1);
+  });
+
+  it('stops nothing when it cannot be read', async () => {
+    const { world, agent } = aWorld();
+    await agent.dispatch();
+    world.onPrefect = (_request, forward) => {
+      const answer = forward();
+      return { ...answer, body: answer.body.replaceAll('"agent":[', '"agent":[7,') };
+    };
+    assert.equal((await agent.reconcile()).problem, null);
   });
 });
 
