@@ -36,6 +36,12 @@ const readRunsWhere = (where: JsonObject, order: readonly JsonObject[], marks = 
   variables: { where, order, limit: pageSize, marks },
 });
 
+/** One more than is taken: whether it comes says whether another poll would find anything. */
+const readDueWhere = (where: JsonObject): Operation => ({
+  document: flowRuns,
+  variables: { where, order: oldestFirst, limit: pageSize + 1, marks: false },
+});
+
 const joined = (reads: readonly RunsRead[]): RunsRead => ({
   runs: reads.flatMap(({ runs }) => runs),
   unreadable: reads.flatMap(({ unreadable }) => unreadable),
@@ -67,7 +73,7 @@ export class RunReader {
     const audience = await this.#audience(query.signal);
     await this.#membership.enrol(query.signal);
     const filters = [scheduledRuns(audience, query), retryRuns(audience, query), quietClaims(audience, query)];
-    const operations = [...filters.map((where) => readRunsWhere(where, oldestFirst)), queueRead(audience, query)];
+    const operations = [...filters.map(readDueWhere), queueRead(audience, query)];
     const answers = await this.#ask(operations, query.signal);
     const kinds = answers.slice(0, 3);
     if (kinds.some(({ problems }) => problems.some(isSchemaMismatch))) {
@@ -75,9 +81,9 @@ export class RunReader {
     }
     const pages = kinds.map((answer) => this.#rowsOf(answer));
     const [scheduled = nothing, retries = nothing, claims = nothing] = pages.map((rows) =>
-      parseRuns(rows, query.retryBefore),
+      parseRuns(rows.slice(0, pageSize), query.retryBefore),
     );
-    return { scheduled, retries, claims, more: pages.some((rows) => rows.length >= pageSize), source: 'filter' };
+    return { scheduled, retries, claims, more: pages.some((rows) => rows.length > pageSize), source: 'filter' };
   }
 
   async readRuns(ids: readonly FlowRunId[], signal: AbortSignal): Promise<RunsRead> {

@@ -31,6 +31,11 @@ export interface WaveDeps extends CreateDeps {
   readonly report: (outcome: Outcome) => void;
 }
 
+/** What the rounds of a tick hand on: the read that found the runs, and log lines that have not been sent. */
+interface Start extends TimedRead {
+  readonly logs: readonly RunLog[];
+}
+
 /** A read of runs and when it was asked for: its age decides whether a claim may rest on it. */
 interface TimedRead {
   readonly at: Date;
@@ -62,10 +67,11 @@ export class ClaimWaves {
   #logs: RunLog[] = [];
   #waves = 0;
 
-  constructor(deps: WaveDeps, settings: WaveSettings, read: TimedRead) {
+  constructor(deps: WaveDeps, settings: WaveSettings, start: Start) {
     this.#deps = deps;
     this.#settings = settings;
-    this.#read = read;
+    this.#read = start;
+    this.#logs = [...start.logs];
     this.#creator = new JobCreator(deps);
   }
 

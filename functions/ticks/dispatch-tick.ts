@@ -7,10 +7,10 @@ import {
   type DueRun,
   type JobDraft,
 } from '../core/dispatch-plan.ts';
-import type { FlowRun } from '../core/flow-run.ts';
+import type { FlowRun, FlowRunId } from '../core/flow-run.ts';
 import { anyRunSelector } from '../core/job-identity.ts';
 import { summarise, type Outcome, type TickReport } from '../core/tick-report.ts';
-import type { DueRuns } from '../prefect/client.ts';
+import type { DueRuns, RunLog } from '../prefect/client.ts';
 import { Budget } from './budget.ts';
 import { ClaimWaves } from './claim-waves.ts';
 import { Limiter } from './limiter.ts';
@@ -65,6 +65,8 @@ class DispatchTick {
   readonly #budget: Budget;
   readonly #outcomes: Outcome[] = [];
   readonly #facts: Record<string, number> = {};
+  readonly #backingOff = new Set<FlowRunId>();
+  #logs: readonly RunLog[] = [];
   #cluster: Cluster | null = null;
 
   constructor(deps: Deps, settings: DispatchSettings, invocation: Invocation) {
@@ -97,6 +99,7 @@ class DispatchTick {
       if (error instanceof BoundaryError) return { code: error.code, message: error.message };
       throw error;
     } finally {
+      await this.#sayLast();
       this.#closeCluster();
     }
   }
@@ -192,20 +195,18 @@ class DispatchTick {
     const waves = new ClaimWaves(
       { prefect, cluster: context.cluster, limiter, budget: this.#budget, now, report },
       { stackId, agentName, pendingGraceMs, endsAt: this.#invocation.endsAt },
-      { at: context.readAt, runs: new Map(context.due.map(({ run }) => [run.id, run])) },
+      { at: context.readAt, runs: new Map(context.due.map(({ run }) => [run.id, run])), logs: this.#logs },
     );
     await waves.run(decisions.filter((decision) => decision.kind !== 'hold'));
     this.#count({ waves: waves.waves });
-    await this.#sayLast(waves, decisions);
+    this.#logs = waves.takeLogs();
     return problemOf(waves);
   }
 
   /** Log lines that no claim batch took along, and the heartbeats of claims that back off: one request, if any. */
-  async #sayLast(waves: ClaimWaves, decisions: readonly DispatchDecision[]): Promise<void> {
-    const logs = waves.takeLogs();
-    const heartbeats = decisions
-      .filter((decision) => decision.kind === 'hold' && decision.heartbeat)
-      .map(({ run }) => run.id);
+  async #sayLast(): Promise<void> {
+    const logs = this.#logs;
+    const heartbeats = [...this.#backingOff];
     if (logs.length + heartbeats.length === 0) return;
     const answers = await this.#deps.prefect.write({
       states: [],
@@ -220,6 +221,7 @@ class DispatchTick {
     for (const decision of decisions) {
       this.#deps.events.decided(decision);
       if (decision.kind !== 'hold') continue;
+      if (decision.heartbeat) this.#backingOff.add(decision.run.id);
       const { rule, run, why } = decision;
       this.#outcomes.push({ kind: 'held', rule, action: 'create-job', runId: run.id, job: null, why });
     }
