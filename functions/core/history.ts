@@ -42,11 +42,19 @@ export function leaseIsOver(token: ClaimToken, now: Date): boolean {
   return now.getTime() >= token.until.getTime() + clockSkewMs;
 }
 
-/** Protocol rule 4: the database's clock, then version, then id. A lower version later in time still counts. */
+const byTime = (a: StateRow, b: StateRow): number =>
+  a.createdMicros - b.createdMicros || a.version - b.version || (a.id < b.id ? -1 : Number(a.id > b.id));
+
+/**
+ * Protocol rule 4: the database's clock, then version, then id. A lower version later in time still counts. Rows come
+ * in this order from the API; they are sorted only when they did not.
+ */
 export function inOrder(history: readonly StateRow[]): readonly StateRow[] {
-  return history.toSorted(
-    (a, b) => a.createdMicros - b.createdMicros || a.version - b.version || (a.id < b.id ? -1 : Number(a.id > b.id)),
-  );
+  const isSorted = history.every((row, n) => {
+    const before = history[n - 1];
+    return before === undefined || byTime(before, row) <= 0;
+  });
+  return isSorted ? history : history.toSorted(byTime);
 }
 
 /** Written by this stack. A Scheduled row never is, whatever its context holds: it starts an attempt. */

@@ -4,9 +4,10 @@ import { parseArgs } from 'node:util';
 import { imports, sizes } from './bundles.ts';
 import { counters } from './counters.ts';
 import { isMet, type GoalGroup, type Measurement } from './goal.ts';
+import { planners } from './planners.ts';
 
 /** Every goal there is, in the order of the table. */
-const groups: readonly GoalGroup[] = [counters, sizes, imports];
+const groups: readonly GoalGroup[] = [counters, planners, sizes, imports];
 
 const usage = `Measures the functions goal by goal: against the local servers, and against the stock client in the same run.
 
