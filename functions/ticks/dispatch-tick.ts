@@ -1,4 +1,3 @@
-import { BoundaryError } from '../errors.ts';
 import {
   planDispatch,
   type DispatchDecision,
@@ -9,12 +8,13 @@ import {
 } from '../core/dispatch-plan.ts';
 import type { FlowRun, FlowRunId } from '../core/flow-run.ts';
 import { anyRunSelector } from '../core/job-identity.ts';
-import { summarise, type Outcome, type TickReport } from '../core/tick-report.ts';
+import type { Outcome, TickReport } from '../core/tick-report.ts';
 import type { DueRuns, RunLog } from '../prefect/client.ts';
 import { Budget } from './budget.ts';
 import { ClaimWaves } from './claim-waves.ts';
 import { Limiter } from './limiter.ts';
 import { claimLimitMs, createLimitMs, type Invocation, type TickDeps } from './ports.ts';
+import { TickRecord } from './tick-record.ts';
 
 type Deps = TickDeps<'listDueRuns' | 'readRuns' | 'write', 'listJobs' | 'createJob'> & {
   /** Resolves what the Jobs of these runs need from outside, once; what it returns is pure. */
@@ -63,8 +63,7 @@ class DispatchTick {
   readonly #settings: DispatchSettings;
   readonly #invocation: Invocation;
   readonly #budget: Budget;
-  readonly #outcomes: Outcome[] = [];
-  readonly #facts: Record<string, number> = {};
+  readonly #record: TickRecord;
   readonly #backingOff = new Set<FlowRunId>();
   #logs: readonly RunLog[] = [];
   #cluster: Cluster | null = null;
@@ -74,34 +73,18 @@ class DispatchTick {
     this.#settings = settings;
     this.#invocation = invocation;
     this.#budget = new Budget(deps.clock, invocation);
+    this.#record = new TickRecord('dispatch', { ...deps, budget: this.#budget });
   }
 
   async run(): Promise<TickReport> {
-    const begun = this.#deps.clock.now();
-    this.#deps.events.tickStarted('dispatch');
-    const problem = await this.#work();
-    const traffic = this.#deps.prefect.traffic();
-    Object.assign(this.#facts, {
-      prefect_requests: traffic.requests,
-      prefect_ms: traffic.milliseconds,
-      duration_ms: this.#deps.clock.now().getTime() - begun.getTime(),
-      remaining_ms: this.#budget.leftMs(),
+    return this.#record.run(async () => {
+      try {
+        return await this.#rounds();
+      } finally {
+        await this.#sayLast();
+        this.#closeCluster();
+      }
     });
-    const report = summarise('dispatch', this.#outcomes, { facts: this.#facts, problem });
-    this.#deps.events.tickFinished(report);
-    return report;
-  }
-
-  async #work(): Promise<TickReport['problem']> {
-    try {
-      return await this.#rounds();
-    } catch (error) {
-      if (error instanceof BoundaryError) return { code: error.code, message: error.message };
-      throw error;
-    } finally {
-      await this.#sayLast();
-      this.#closeCluster();
-    }
   }
 
   /** A poll returns at most 500 runs of a kind: while more are waiting and some were created, it is asked again. */
@@ -110,19 +93,15 @@ class DispatchTick {
       const readAt = this.#deps.clock.now();
       const { runs, more } = await this.#poll(readAt);
       if (runs.length === 0) return null;
-      const before = this.#created();
+      const before = this.#record.countOf('created');
       const problem = await this.#dispatch(runs, readAt);
-      const goesOn = more && this.#created() > before && this.#budget.leftMs() > roundMs;
+      const goesOn = more && this.#record.countOf('created') > before && this.#budget.leftMs() > roundMs;
       if (problem !== null || !goesOn || this.#leftThisTick() === 0) return problem;
     }
   }
 
-  #created(): number {
-    return this.#outcomes.filter(({ kind }) => kind === 'created').length;
-  }
-
   #leftThisTick(): number {
-    return Math.max(0, this.#settings.policy.maxPerTick - this.#created());
+    return Math.max(0, this.#settings.policy.maxPerTick - this.#record.countOf('created'));
   }
 
   async #openCluster(): Promise<Cluster> {
@@ -133,13 +112,8 @@ class DispatchTick {
   #closeCluster(): void {
     if (this.#cluster === null) return;
     const { requests, connections, milliseconds } = this.#cluster.traffic();
-    this.#count({ cluster_requests: requests, cluster_connections: connections, cluster_ms: milliseconds });
+    this.#record.add({ cluster_requests: requests, cluster_connections: connections, cluster_ms: milliseconds });
     this.#cluster.close();
-  }
-
-  /** Adds to the facts: rounds of one tick add up. */
-  #count(facts: Readonly<Record<string, number>>): void {
-    for (const [name, value] of Object.entries(facts)) this.#facts[name] = (this.#facts[name] ?? 0) + value;
   }
 
   async #poll(now: Date): Promise<{ readonly runs: readonly DueRun[]; readonly more: boolean }> {
@@ -152,22 +126,29 @@ class DispatchTick {
     });
     for (const kind of ['scheduled', 'retry', 'claim'] as const) this.#noteUnreadable(due, kind);
     const runs = dueRuns(due);
-    this.#facts['oldest_due_age_ms'] ??= oldestAge(due, now);
-    this.#facts['more_due'] = Number(due.more);
-    this.#count({ due: runs.length });
+    this.#record.setFirst({ oldest_due_age_ms: oldestAge(due, now) });
+    this.#record.set({ more_due: Number(due.more) });
+    this.#record.add({ due: runs.length });
     return { runs, more: due.more };
   }
 
   #noteUnreadable(due: DueRuns, kind: DueKind): void {
     for (const { id, problem } of readOf(due, kind).unreadable) {
-      this.#report({ kind: 'unknown', rule: 'run-unreadable', action: 'read-run', runId: id, job: null, why: problem });
+      this.#record.report({
+        kind: 'unknown',
+        rule: 'run-unreadable',
+        action: 'read-run',
+        runId: id,
+        job: null,
+        why: problem,
+      });
     }
   }
 
   async #dispatch(due: readonly DueRun[], readAt: Date): Promise<TickReport['problem']> {
     const cluster = await this.#openCluster();
     const jobs = await cluster.listJobs(anyRunSelector, this.#budget.signal(listLimitMs));
-    this.#facts['unreadable_jobs'] = cluster.unreadable();
+    this.#record.set({ unreadable_jobs: cluster.unreadable() });
     const runs = due.map(({ run }) => run);
     const decisions = planDispatch({
       due,
@@ -189,7 +170,7 @@ class DispatchTick {
     const { clock, prefect } = this.#deps;
     const now = (): Date => clock.now();
     const limiter = new Limiter(clock, this.#settings.createConcurrency);
-    const report = (outcome: Outcome): void => this.#report(outcome);
+    const report = (outcome: Outcome): void => this.#record.report(outcome);
     const { stackId } = this.#settings.policy;
     const { agentName, pendingGraceMs } = this.#settings;
     const waves = new ClaimWaves(
@@ -198,7 +179,7 @@ class DispatchTick {
       { at: context.readAt, runs: new Map(context.due.map(({ run }) => [run.id, run])), logs: this.#logs },
     );
     await waves.run(decisions.filter((decision) => decision.kind !== 'hold'));
-    this.#count({ waves: waves.waves });
+    this.#record.add({ waves: waves.waves });
     this.#logs = waves.takeLogs();
     return problemOf(waves);
   }
@@ -214,7 +195,7 @@ class DispatchTick {
       heartbeats,
       signal: this.#budget.signal(claimLimitMs),
     });
-    this.#count({ lost_logs: answers.lostLogs, lost_heartbeats: answers.lostHeartbeats });
+    this.#record.add({ lost_logs: answers.lostLogs, lost_heartbeats: answers.lostHeartbeats });
   }
 
   #noteHolds(decisions: readonly DispatchDecision[]): void {
@@ -223,14 +204,8 @@ class DispatchTick {
       if (decision.kind !== 'hold') continue;
       if (decision.heartbeat) this.#backingOff.add(decision.run.id);
       const { rule, run, why } = decision;
-      this.#outcomes.push({ kind: 'held', rule, action: 'create-job', runId: run.id, job: null, why });
+      this.#record.keep({ kind: 'held', rule, action: 'create-job', runId: run.id, job: null, why });
     }
-  }
-
-  #report(outcome: Outcome): void {
-    this.#outcomes.push(outcome);
-    if (outcome.kind === 'refused' || outcome.kind === 'unknown') this.#deps.events.failed(outcome);
-    else this.#deps.events.applied(outcome);
   }
 }
 

@@ -1,4 +1,3 @@
-import { BoundaryError } from '../errors.ts';
 import type { JobSnapshot } from '../core/cluster.ts';
 import type { FlowRun, FlowRunId } from '../core/flow-run.ts';
 import { detect } from '../core/detectors.ts';
@@ -6,19 +5,17 @@ import { claimTokenOf } from '../core/history.ts';
 import { anyRunSelector, stackSelector } from '../core/job-identity.ts';
 import type { ReconcileAction } from '../core/reconcile-case.ts';
 import { duplicates, planReconcile } from '../core/reconcile-plan.ts';
-import { summarise, type Outcome, type TickReport } from '../core/tick-report.ts';
+import type { TickReport } from '../core/tick-report.ts';
 import type { UnfinishedRead } from '../prefect/client.ts';
 import { Budget } from './budget.ts';
 import { applyReconcile } from './apply-reconcile.ts';
 import type { Invocation, ReconcileCluster, ReconcileDeps, ReconcileSettings } from './ports.ts';
+import { TickRecord } from './tick-record.ts';
 
 interface RunsKnown {
   readonly runs: ReadonlyMap<FlowRunId, FlowRun>;
   readonly gone: ReadonlySet<FlowRunId>;
 }
-
-/** Outcomes that somebody should read. */
-const loud: ReadonlySet<Outcome['kind']> = new Set(['refused', 'unknown', 'warned']);
 
 const requestMs = 15_000;
 const listMs = 30_000;
@@ -28,40 +25,20 @@ class ReconcileTick {
   readonly #deps: ReconcileDeps;
   readonly #settings: ReconcileSettings;
   readonly #budget: Budget;
-  readonly #outcomes: Outcome[] = [];
-  readonly #facts: Record<string, number> = {};
+  readonly #record: TickRecord;
 
   constructor(deps: ReconcileDeps, settings: ReconcileSettings, invocation: Invocation) {
     this.#deps = deps;
     this.#settings = settings;
     this.#budget = new Budget(deps.clock, invocation);
+    this.#record = new TickRecord('reconcile', { ...deps, budget: this.#budget });
   }
 
   async run(): Promise<TickReport> {
-    const begun = this.#deps.clock.now();
-    this.#deps.events.tickStarted('reconcile');
-    const problem = await this.#work();
-    const traffic = this.#deps.prefect.traffic();
-    Object.assign(this.#facts, {
-      prefect_requests: traffic.requests,
-      prefect_ms: traffic.milliseconds,
-      duration_ms: this.#deps.clock.now().getTime() - begun.getTime(),
-      remaining_ms: this.#budget.leftMs(),
-    });
-    const report = summarise('reconcile', this.#outcomes, { facts: this.#facts, problem });
-    this.#deps.events.tickFinished(report);
-    return report;
-  }
-
-  async #work(): Promise<TickReport['problem']> {
-    try {
-      const unfinished = await this.#readUnfinished();
-      await this.#reconcile(unfinished);
+    return this.#record.run(async () => {
+      await this.#reconcile(await this.#readUnfinished());
       return null;
-    } catch (error) {
-      if (error instanceof BoundaryError) return { code: error.code, message: error.message };
-      throw error;
-    }
+    });
   }
 
   /** Protocol rule 11: runs first, then Jobs. */
@@ -70,8 +47,10 @@ class ReconcileTick {
     const { runs, unreadable } = read;
     this.#warn(read);
     for (const { id, problem } of unreadable) this.#reportUnreadable(id, problem);
-    this.#facts['unfinished_runs'] = runs.length;
-    this.#facts['oldest_submitted_age_ms'] = oldestSubmittedAge(runs, this.#deps.clock.now());
+    this.#record.set({
+      unfinished_runs: runs.length,
+      oldest_submitted_age_ms: oldestSubmittedAge(runs, this.#deps.clock.now()),
+    });
     return runs;
   }
 
@@ -79,8 +58,8 @@ class ReconcileTick {
   #warn({ agents, late }: UnfinishedRead): void {
     const own = { name: this.#settings.agentName, labels: this.#settings.agentLabels };
     for (const { rule, count, why } of detect({ agents, late, own })) {
-      this.#facts[rule.replaceAll('-', '_')] = count;
-      this.#report({ kind: 'warned', rule, action: 'alarm', runId: null, job: null, why });
+      this.#record.set({ [rule.replaceAll('-', '_')]: count });
+      this.#record.report({ kind: 'warned', rule, action: 'alarm', runId: null, job: null, why });
     }
   }
 
@@ -90,10 +69,10 @@ class ReconcileTick {
       const actions = await this.#plan(cluster, unfinished);
       const { budget, deps, settings } = { budget: this.#budget, deps: this.#deps, settings: this.#settings };
       const apply = { prefect: deps.prefect, cluster, budget, settings, now: () => deps.clock.now() };
-      for (const outcome of await applyReconcile(apply, actions)) this.#report(outcome);
+      for (const outcome of await applyReconcile(apply, actions)) this.#record.report(outcome);
     } finally {
       const { requests, connections, milliseconds } = cluster.traffic();
-      Object.assign(this.#facts, {
+      this.#record.set({
         cluster_requests: requests,
         cluster_connections: connections,
         cluster_ms: milliseconds,
@@ -116,7 +95,7 @@ class ReconcileTick {
     );
     const twins = duplicates(jobs);
     for (const group of twins) this.#reportDuplicates(group);
-    Object.assign(this.#facts, {
+    this.#record.set({
       jobs: jobs.length,
       foreign_jobs: jobs.length - ours.length,
       pods: pods.length,
@@ -147,19 +126,26 @@ class ReconcileTick {
       return await cluster.listWarnings(this.#budget.signal(requestMs));
     } catch (error) {
       const why = error instanceof Error ? error.message : 'no readable answer';
-      this.#report({ kind: 'unknown', rule: 'events-unreadable', action: 'list-events', runId: null, job: null, why });
+      this.#record.report({
+        kind: 'unknown',
+        rule: 'events-unreadable',
+        action: 'list-events',
+        runId: null,
+        job: null,
+        why,
+      });
       return [];
     }
   }
 
   #reportUnreadable(id: string | null, why: string): void {
-    this.#report({ kind: 'unknown', rule: 'run-unreadable', action: 'read-run', runId: id, job: null, why });
+    this.#record.report({ kind: 'unknown', rule: 'run-unreadable', action: 'read-run', runId: id, job: null, why });
   }
 
   #reportDuplicates(group: readonly JobSnapshot[]): void {
     const why = `active at the same time: ${group.map((job) => job.name).join(', ')}`;
     const runId = group[0]?.runId ?? null;
-    this.#report({
+    this.#record.report({
       kind: 'refused',
       rule: 'more-than-one-active-job',
       action: 'alarm',
@@ -168,12 +154,6 @@ class ReconcileTick {
       why,
       class: 'duplicate',
     });
-  }
-
-  #report(outcome: Outcome): void {
-    this.#outcomes.push(outcome);
-    if (loud.has(outcome.kind)) this.#deps.events.failed(outcome);
-    else this.#deps.events.applied(outcome);
   }
 }
 
