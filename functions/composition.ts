@@ -11,9 +11,11 @@ import { systemClock, type Clock } from './clock.ts';
 import type { Config } from './config.ts';
 import type { TickReport } from './core/tick-report.ts';
 import { BoundaryError } from './errors.ts';
-import { connectKubernetes, type KubernetesGateway } from './kubernetes/gateway.ts';
+import { connectKubernetes } from './kubernetes/gateway.ts';
+import type { KubernetesGateway } from './kubernetes/contract.ts';
 import { openSession, type ApiSession, type ClusterAddress } from './kubernetes/session.ts';
-import { connectPrefect, type PrefectClient, type PrefectMemory } from './prefect/client.ts';
+import { connectPrefect } from './prefect/client.ts';
+import type { PrefectClient, PrefectMemory } from './prefect/contract.ts';
 import { connectHttp, type HttpTransport } from './prefect/http.ts';
 import type { Secret } from './secret.ts';
 import { constant, type Source } from './source.ts';
@@ -22,6 +24,8 @@ import type { Invocation, TickEvents } from './ticks/ports.ts';
 /** What surrounds the functions. Lambda's is `machineOutside`; a simulation brings its own clock, ids and transports. */
 export interface Outside {
   readonly clock: Clock;
+  /** Dates logins to AWS, where the hour of the world is not that of AWS; default: `clock`. */
+  readonly loginClock?: Clock;
   readonly newId: () => string;
   /** Region and endpoint switches of AWS. The SDK reads its own variables itself. */
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -92,7 +96,7 @@ function login({ config, outside }: Shared): Source<Secret> {
     region,
     host,
     clusterId: config.clusterName,
-    clock: outside.clock,
+    clock: outside.loginClock ?? outside.clock,
   });
 }
 

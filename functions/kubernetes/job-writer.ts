@@ -15,7 +15,7 @@ import { isJsonObject } from '../core/json.ts';
 import { BoundaryError } from '../errors.ts';
 import { describeNetworkFailure } from '../network.ts';
 import type { Api } from './api.ts';
-import type { CreateAnswer, DeleteAnswer, Refusal } from './gateway.ts';
+import type { CreateAnswer, DeleteAnswer, Refusal } from './contract.ts';
 import { observeJob } from './observe.ts';
 import { noAnswer, refusalOf, statusOf, warningsOf } from './refusal.ts';
 import type { ApiAnswer } from './session.ts';

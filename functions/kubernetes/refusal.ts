@@ -1,5 +1,5 @@
 import { isJsonObject, type JsonObject } from '../core/json.ts';
-import type { Refusal, RefusalClass } from './gateway.ts';
+import type { Refusal, RefusalClass } from './contract.ts';
 import type { ApiAnswer } from './session.ts';
 
 /** The API server's `Status` object, as far as anybody looks at it. */

@@ -1,5 +1,5 @@
 import type { JsonObject } from '../core/json.ts';
-import type { DueQuery } from './client.ts';
+import type { DueQuery } from './contract.ts';
 import { waitingStates } from './documents.ts';
 
 /** Whose runs: a tenant, the agent's labels and name, and the stack whose token our claims carry. */

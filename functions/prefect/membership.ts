@@ -1,6 +1,6 @@
 import { BoundaryError } from '../errors.ts';
 import type { Endpoint } from './call.ts';
-import type { PrefectOptions } from './client.ts';
+import type { PrefectOptions } from './contract.ts';
 import { authInfo, registerAgent, tenants, type Document } from './documents.ts';
 import { failedInside, placeOf, unreadableAnswer } from './failures.ts';
 

@@ -2,7 +2,7 @@ import * as z from 'zod/mini';
 
 import type { FlowRun, FlowRunId, StateRow } from '../core/flow-run.ts';
 import { isJsonObject, type Json, type JsonObject } from '../core/json.ts';
-import type { RunsRead, UnreadableRun } from './client.ts';
+import type { RunsRead, UnreadableRun } from './contract.ts';
 
 const isoText = /^(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:\.(\d{1,6})\d*)?(Z|[+-]\d\d(?::?\d\d)?)?$/u;
 

@@ -2,7 +2,7 @@ import type { FlowRunId } from '../core/flow-run.ts';
 import { claimTokenOf } from '../core/history.ts';
 import type { JsonObject } from '../core/json.ts';
 import type { Endpoint, Operation, OperationAnswer } from './call.ts';
-import type { DueQuery, DueRuns, PrefectOptions, RunsRead, UnfinishedRead } from './client.ts';
+import type { DueQuery, DueRuns, PrefectOptions, RunsRead, UnfinishedRead } from './contract.ts';
 import { flowRuns, runsInQueue, surroundings } from './documents.ts';
 import { failedInside, isSchemaMismatch, unreadableAnswer } from './failures.ts';
 import {

@@ -1,5 +1,5 @@
 import type { Endpoint, OperationAnswer } from './call.ts';
-import type { WriteAnswer, WriteAnswers, WriteBatch } from './client.ts';
+import type { WriteAnswer, WriteAnswers, WriteBatch } from './contract.ts';
 import { isDone, stateAnswer, writeRequests, type WriteOperation } from './writes.ts';
 
 type Answered = { readonly operation: WriteOperation; readonly answer: OperationAnswer };

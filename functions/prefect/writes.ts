@@ -2,7 +2,7 @@ import { setStates, writeLogs, heartbeat } from './documents.ts';
 import type { FlowRunId } from '../core/flow-run.ts';
 import type { JsonObject } from '../core/json.ts';
 import type { Operation, OperationAnswer } from './call.ts';
-import type { RunLog, StateWrite, WriteAnswer, WriteBatch } from './client.ts';
+import type { RunLog, StateWrite, WriteAnswer, WriteBatch } from './contract.ts';
 import { isOutage } from './failures.ts';
 
 /** One record stays within 1,000,000 characters (prefect 1.4.1, utilities/logging.py), with room for its other fields. */

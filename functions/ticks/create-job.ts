@@ -1,5 +1,5 @@
 import type { Submit } from '../core/dispatch-plan.ts';
-import type { CreateAnswer, KubernetesGateway, Refusal, RefusalClass } from '../kubernetes/gateway.ts';
+import type { CreateAnswer, KubernetesGateway, Refusal, RefusalClass } from '../kubernetes/contract.ts';
 import type { Budget } from './budget.ts';
 import type { Limiter } from './limiter.ts';
 import { createLimitMs } from './ports.ts';

@@ -9,7 +9,7 @@ import {
 import type { FlowRun, FlowRunId } from '../core/flow-run.ts';
 import { anyRunSelector } from '../core/job-identity.ts';
 import type { Outcome, TickReport } from '../core/tick-report.ts';
-import type { DueRuns, RunLog } from '../prefect/client.ts';
+import type { DueRuns, RunLog } from '../prefect/contract.ts';
 import { Budget } from './budget.ts';
 import { ClaimWaves } from './claim-waves.ts';
 import { Limiter } from './limiter.ts';

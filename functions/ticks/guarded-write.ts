@@ -3,7 +3,7 @@ import { judgeWrite, sameTruth } from '../core/guarded-write.ts';
 import type { JsonObject } from '../core/json.ts';
 import { restoredState } from '../core/states.ts';
 import type { Outcome, OutcomeKind } from '../core/tick-report.ts';
-import type { PrefectClient, StateWrite, WriteAnswer } from '../prefect/client.ts';
+import type { PrefectClient, StateWrite, WriteAnswer } from '../prefect/contract.ts';
 import type { Budget } from './budget.ts';
 
 /** A state that is to be written only if the run is still what it was when that was decided. */

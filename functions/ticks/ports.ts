@@ -2,8 +2,8 @@ import type { Clock } from '../clock.ts';
 import type { DispatchDecision } from '../core/dispatch-plan.ts';
 import type { ReconcilePolicy } from '../core/reconcile-case.ts';
 import type { Outcome, TickReport } from '../core/tick-report.ts';
-import type { KubernetesGateway } from '../kubernetes/gateway.ts';
-import type { PrefectClient } from '../prefect/client.ts';
+import type { KubernetesGateway } from '../kubernetes/contract.ts';
+import type { PrefectClient } from '../prefect/contract.ts';
 
 /** When Lambda ends this invocation, and its request id for log lines and Jobs. */
 export interface Invocation {

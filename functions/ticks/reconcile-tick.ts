@@ -6,7 +6,7 @@ import { anyRunSelector, stackSelector } from '../core/job-identity.ts';
 import type { ReconcileAction } from '../core/reconcile-case.ts';
 import { duplicates, planReconcile } from '../core/reconcile-plan.ts';
 import type { TickReport } from '../core/tick-report.ts';
-import type { UnfinishedRead } from '../prefect/client.ts';
+import type { UnfinishedRead } from '../prefect/contract.ts';
 import { Budget } from './budget.ts';
 import { applyReconcile } from './apply-reconcile.ts';
 import type { Invocation, ReconcileCluster, ReconcileDeps, ReconcileSettings } from './ports.ts';

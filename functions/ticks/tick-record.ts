@@ -1,7 +1,7 @@
 import { BoundaryError } from '../errors.ts';
 import { summarise, type Outcome, type TickReport } from '../core/tick-report.ts';
 import type { Clock } from '../clock.ts';
-import type { PrefectClient } from '../prefect/client.ts';
+import type { PrefectClient } from '../prefect/contract.ts';
 import type { Budget } from './budget.ts';
 import type { TickEvents } from './ports.ts';
 

@@ -92,7 +92,7 @@ describe('the arrows', () => {
     'no violation: types of a client in a tick': {
       path: 'functions/ticks/dispatch-tick.ts',
       source:
-        "import type { KubernetesGateway } from '../kubernetes/gateway.ts';\nimport { planDispatch } from '../core/dispatch-plan.ts';",
+        "import type { KubernetesGateway } from '../kubernetes/contract.ts';\nimport { planDispatch } from '../core/dispatch-plan.ts';",
       want: [],
     },
     'no violation: an import that is a comment or a text': {

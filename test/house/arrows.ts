@@ -65,7 +65,7 @@ export const arrows: readonly Part[] = [
   {
     part: 'functions/ticks/',
     imports: ['functions/core/', 'functions/errors.ts'],
-    types: ['functions/clock.ts', 'functions/kubernetes/gateway.ts', 'functions/prefect/client.ts'],
+    types: ['functions/clock.ts', 'functions/kubernetes/contract.ts', 'functions/prefect/contract.ts'],
     modules: [],
   },
 

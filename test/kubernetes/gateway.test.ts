@@ -6,7 +6,7 @@ import type { V1Job } from '@kubernetes/client-node';
 import type { JobName } from '../../functions/core/cluster.ts';
 import { stackSelector } from '../../functions/core/job-identity.ts';
 import { BoundaryError, type ErrorCode } from '../../functions/errors.ts';
-import type { RefusalClass } from '../../functions/kubernetes/gateway.ts';
+import type { RefusalClass } from '../../functions/kubernetes/contract.ts';
 import { Secret } from '../../functions/secret.ts';
 import { constant } from '../../functions/source.ts';
 import type { Fault } from '../../infra/local/faults.ts';

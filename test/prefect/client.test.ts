@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 
 import type { FlowRunId } from '../../functions/core/flow-run.ts';
-import type { DueQuery, DueRuns } from '../../functions/prefect/client.ts';
+import type { DueQuery, DueRuns } from '../../functions/prefect/contract.ts';
 import {
   cancelFlowRun,
   moveTaskRunStart,

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 
 import { BoundaryError, type ErrorCode } from '../../functions/errors.ts';
-import type { PrefectOptions } from '../../functions/prefect/client.ts';
+import type { PrefectOptions } from '../../functions/prefect/contract.ts';
 import { Secret } from '../../functions/secret.ts';
 import type { Source } from '../../functions/source.ts';
 import type { Fault } from '../../infra/local/faults.ts';

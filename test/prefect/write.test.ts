@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 
 import type { FlowRunId } from '../../functions/core/flow-run.ts';
-import type { WriteBatch } from '../../functions/prefect/client.ts';
+import type { WriteBatch } from '../../functions/prefect/contract.ts';
 import { jsonAnswer } from '../../infra/local/http.ts';
 import { seedFlowRun } from '../../infra/local/prefect-api/seed.ts';
 import { aRunId } from '../support/builders.ts';

@@ -1,11 +1,7 @@
 import type { Clock } from '../../functions/clock.ts';
 import { connectHttp } from '../../functions/prefect/http.ts';
-import {
-  connectPrefect,
-  type PrefectClient,
-  type PrefectMemory,
-  type PrefectOptions,
-} from '../../functions/prefect/client.ts';
+import { connectPrefect } from '../../functions/prefect/client.ts';
+import type { PrefectClient, PrefectMemory, PrefectOptions } from '../../functions/prefect/contract.ts';
 import { constant } from '../../functions/source.ts';
 import { startPrefectApi, type PrefectApi, type PrefectApiOptions } from '../../infra/local/prefect-api/server.ts';
 import { createPrefectState } from '../../infra/local/prefect-api/state.ts';

@@ -1,10 +1,7 @@
 import type { V1Job } from '@kubernetes/client-node';
 
-import {
-  connectKubernetes,
-  type KubernetesGateway,
-  type KubernetesOptions,
-} from '../../functions/kubernetes/gateway.ts';
+import { connectKubernetes } from '../../functions/kubernetes/gateway.ts';
+import type { KubernetesGateway, KubernetesOptions } from '../../functions/kubernetes/contract.ts';
 import { keyAnnotation, runIdLabel, stackLabel } from '../../functions/core/job-identity.ts';
 import type { Secret } from '../../functions/secret.ts';
 import { constant } from '../../functions/source.ts';

@@ -5,7 +5,7 @@ import type { V1Job } from '@kubernetes/client-node';
 
 import type { Clock } from '../../functions/clock.ts';
 import type { Submit } from '../../functions/core/dispatch-plan.ts';
-import type { CreateAnswer } from '../../functions/kubernetes/gateway.ts';
+import type { CreateAnswer } from '../../functions/kubernetes/contract.ts';
 import { Budget } from '../../functions/ticks/budget.ts';
 import { JobCreator } from '../../functions/ticks/create-job.ts';
 import { Limiter } from '../../functions/ticks/limiter.ts';

@@ -1,0 +1,140 @@
+import type { Clock } from '../clock.ts';
+import type { AgentSeen, LateRun } from '../core/detectors.ts';
+import type { FlowRun, FlowRunId } from '../core/flow-run.ts';
+import type { Json, JsonObject } from '../core/json.ts';
+import type { Secret } from '../secret.ts';
+import type { Source } from '../source.ts';
+
+/** A run that came back unreadable: named if it can be, with the path of what is wrong. Never evidence for anything. */
+export interface UnreadableRun {
+  readonly id: string | null;
+  readonly problem: string;
+}
+
+/** A read of runs: what could be parsed and what could not. */
+export interface RunsRead {
+  readonly runs: readonly FlowRun[];
+  readonly unreadable: readonly UnreadableRun[];
+}
+
+/** The first read of reconcile. */
+export interface UnfinishedRead extends RunsRead {
+  /** Agents that asked for runs within the last five minutes. */
+  readonly agents: readonly AgentSeen[];
+  /** Runs that have been due for five minutes and are still Scheduled: the oldest 200. */
+  readonly late: readonly LateRun[];
+}
+
+/** The poll of dispatch. */
+export interface DueRuns {
+  /** Scheduled and due before the horizon. */
+  readonly scheduled: RunsRead;
+  /** Running, with a task run whose scheduled start time has passed by 3 s. */
+  readonly retries: RunsRead;
+  /** Submitted by this stack, heartbeat null or older than the quiet age. */
+  readonly claims: RunsRead;
+  /** True when one of the three came back full (500): more is waiting. */
+  readonly more: boolean;
+  /** `filter` normally; `queue` when the server rejected our filter and get_runs_in_queue with metadata was used. */
+  readonly source: 'filter' | 'queue';
+}
+
+export interface DueQuery {
+  /** Scheduled runs whose state_start_time is at or before this instant. */
+  readonly dueBefore: Date;
+  /** Running runs with a task run due at or before this instant (now minus 3 s). */
+  readonly retryBefore: Date;
+  /** Claims whose heartbeat is at or before this instant (now minus Q), or null. */
+  readonly quietBefore: Date;
+  readonly signal: AbortSignal;
+}
+
+export interface StateWrite {
+  readonly runId: FlowRunId;
+  /** Sent, and ignored by Prefect Server (it has no compare-and-set); Cloud looks at it. */
+  readonly version: number;
+  readonly state: JsonObject;
+}
+
+/** `applied`: the server said SUCCESS. `refused`: it answered with this error text. `unknown`: no readable answer. */
+export type WriteAnswer =
+  | { readonly kind: 'applied' }
+  | { readonly kind: 'refused'; readonly message: string }
+  | { readonly kind: 'unknown'; readonly message: string };
+
+export interface RunLog {
+  readonly runId: FlowRunId;
+  readonly level: 'DEBUG' | 'INFO' | 'WARNING' | 'ERROR' | 'CRITICAL';
+  /** Logger name shown in the UI: the agent's name, or `k8s-infra` for what the cluster said. */
+  readonly name: string;
+  readonly message: string;
+  readonly timestamp?: Date;
+  readonly info?: Json;
+}
+
+/** What rides in one HTTP request: an array of operations, run side by side by the gateway; each answers for itself. */
+export interface WriteBatch {
+  readonly states: readonly StateWrite[];
+  readonly logs: readonly RunLog[];
+  readonly heartbeats: readonly FlowRunId[];
+  readonly signal: AbortSignal;
+}
+
+export interface WriteAnswers {
+  /** One per state write, in the order given. */
+  readonly states: readonly WriteAnswer[];
+  /** How many logs and heartbeats were not accepted. Best effort: never a reason to fail a run. */
+  readonly lostLogs: number;
+  readonly lostHeartbeats: number;
+}
+
+/** Counters of the invocation, for the tick report and the bench. */
+export interface PrefectTraffic {
+  readonly requests: number;
+  readonly milliseconds: number;
+}
+
+/**
+ * Prefect 1.x over GraphQL. Reads throw BoundaryError (PREFECT_UNREACHABLE, PREFECT_REFUSED, PREFECT_UNREADABLE) when
+ * the answer as a whole is none; a single bad run in a good answer is an UnreadableRun. Writes never throw: an answer
+ * that cannot be read is `unknown` for each item.
+ */
+export interface PrefectClient {
+  /** Runs the poll of dispatch: one HTTP request (a cold start adds tenant and registration, at most two). */
+  listDueRuns(query: DueQuery): Promise<DueRuns>;
+  /** Fresh read by id with the history, 500 ids a request. A run that does not exist is absent from the answer. */
+  readRuns(ids: readonly FlowRunId[], signal: AbortSignal): Promise<RunsRead>;
+  /**
+   * Unfinished runs (Submitted, Running, Cancelling) of this stack: by agent name and by token, 500 a page. Along with
+   * the first page, best effort: who else asks for runs, and which runs are late.
+   */
+  listUnfinishedRuns(signal: AbortSignal): Promise<UnfinishedRead>;
+  /** One HTTP request with one operation per item. */
+  write(batch: WriteBatch): Promise<WriteAnswers>;
+  traffic(): PrefectTraffic;
+  /** Tenant in use, once known. */
+  tenantId(): string | null;
+}
+
+/** What one container of the functions knows of the API; kept between warm invocations by whoever owns it. */
+export interface PrefectMemory {
+  tenantId: string | null;
+  agentId: string | null;
+}
+
+export interface PrefectOptions {
+  /** The GraphQL endpoint as it is, path included. */
+  readonly url: string;
+  readonly backend: 'server' | 'cloud';
+  /** Null: the API wants no credential. Fetched again once after it was rejected. */
+  readonly token: Source<Secret | null>;
+  /** Null: asked of the API once, and kept in `memory`. */
+  readonly tenantId: string | null;
+  readonly memory: PrefectMemory;
+  readonly agentName: string;
+  readonly labels: readonly string[];
+  readonly stackId: string;
+  readonly clock: Clock;
+  /** The transport: `connectHttp` for sockets, anything of that shape in a simulation. */
+  readonly fetch: typeof fetch;
+}
