@@ -7,7 +7,8 @@ import { prepareDrafts } from '../../functions/job-drafts.ts';
 import { connectKubernetes } from '../../functions/kubernetes/gateway.ts';
 import type { ApiSession } from '../../functions/kubernetes/session.ts';
 import { quietAgeMs } from '../../functions/limits.ts';
-import { connectPrefect, type PrefectMemory } from '../../functions/prefect/client.ts';
+import { connectPrefect } from '../../functions/prefect/client.ts';
+import type { PrefectMemory } from '../../functions/prefect/contract.ts';
 import { Secret } from '../../functions/secret.ts';
 import { constant } from '../../functions/source.ts';
 import { runDispatchTick } from '../../functions/ticks/dispatch-tick.ts';
@@ -22,6 +23,7 @@ import { seedTenant } from '../../infra/local/prefect-api/seed.ts';
 import { createPrefectState, type PrefectState } from '../../infra/local/prefect-api/state.ts';
 import { agentGroup, rbacOf } from '../../infra/rbac.ts';
 import { STACK } from './builders.ts';
+import { fetchFrom } from './local-fetch.ts';
 import { T0 } from './time.ts';
 
 const NAMESPACE = 'flows';
@@ -191,18 +193,10 @@ export class SimulatedWorld {
       T0,
     );
     const answer = prefectHandle(this.prefect);
-    this.fetch = async (_url, init) => {
-      const headers = Object.fromEntries(new Headers(init?.headers));
-      const request = {
-        method: 'POST',
-        path: '/graphql',
-        headers,
-        body: typeof init?.body === 'string' ? init.body : '',
-      };
+    this.fetch = fetchFrom(async (request) => {
       this.requests.prefect.push(request);
-      const response = await this.onPrefect(request, () => answer(request, this.clock.now()));
-      return new Response(response.body, { status: response.status, headers: response.headers });
-    };
+      return this.onPrefect(request, () => answer(request, this.clock.now()));
+    });
   }
 
   newId(): string {
