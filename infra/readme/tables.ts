@@ -3,6 +3,7 @@ import { permissions } from '../../functions/kubernetes/permissions.ts';
 import { variables, type Variable } from '../../functions/variables.ts';
 import { dispatchRuleTexts } from './dispatch-rules.ts';
 import { errorAdvice } from './errors.ts';
+import { reconcileExamples } from './reconcile-examples.ts';
 import { reconcileRuleTexts } from './reconcile-rules.ts';
 import type { RuleText } from './rule-text.ts';
 
@@ -62,6 +63,12 @@ const ruleTable = (texts: readonly RuleText[]): string =>
     texts.map(({ rule, when, what }) => [code(rule), when, what]),
   );
 
+const reconcileTable = (): string =>
+  table(
+    ['rule', 'when', 'what happens', 'what it says, for example'],
+    reconcileRuleTexts.map(({ rule, when, what }) => [code(rule), when, what, code(reconcileExamples[rule] ?? '')]),
+  );
+
 /** The README's tables by the name in their markers. Pure. */
 export function readmeTables(): ReadonlyMap<string, string> {
   return new Map([
@@ -69,7 +76,7 @@ export function readmeTables(): ReadonlyMap<string, string> {
     ['errors', errorTable()],
     ['permissions', permissionTable()],
     ['dispatch-rules', ruleTable(dispatchRuleTexts)],
-    ['reconcile-rules', ruleTable(reconcileRuleTexts)],
+    ['reconcile-rules', reconcileTable()],
   ]);
 }
 

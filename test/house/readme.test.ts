@@ -7,9 +7,13 @@ import { errorCodes } from '../../functions/errors.ts';
 import { permissions } from '../../functions/kubernetes/permissions.ts';
 import { variables } from '../../functions/variables.ts';
 import { dispatchRuleTexts } from '../../infra/readme/dispatch-rules.ts';
+import { reconcileExamples } from '../../infra/readme/reconcile-examples.ts';
 import { reconcileRuleTexts } from '../../infra/readme/reconcile-rules.ts';
 import { envExample, paramOf, readmeTables, withTables } from '../../infra/readme/tables.ts';
 import { readRepository } from './repository.ts';
+import { aJob, aPod } from '../support/builders.ts';
+import { cases } from '../support/reconcile-cases.ts';
+import { plan } from '../support/reconcile-facts.ts';
 
 const repository = readRepository();
 const text = (path: string): string => repository.get(path) ?? '';
@@ -21,6 +25,9 @@ const columns = (name: string, count: number): readonly string[] =>
     .split('\n')
     .slice(2)
     .map((line) => line.split(' | ').slice(0, count).join(' ').replaceAll(/[|`]/gu, '').trim());
+
+/** Names of a Job and of its pod as the README shows them. */
+const shortened = (text: string): string => text.replaceAll(aPod().name, '<pod>').replaceAll(aJob().name, '<job>');
 
 describe('README.md', () => {
   it('has the tables that the lists in the source give', () => {
@@ -64,6 +71,15 @@ describe('the tables', () => {
       reconcileRuleTexts.map(({ rule }) => rule),
       reconcileRuleNames,
     );
+  });
+
+  it('show for each rule of reconcile what it really says', () => {
+    const said: Record<string, string> = {};
+    for (const input of Object.values(cases)) {
+      const [action] = plan(input);
+      if (action !== undefined) said[action.rule] ??= shortened(action.why);
+    }
+    assert.deepEqual(reconcileExamples, said);
   });
 
   it('say something about each', () => {
