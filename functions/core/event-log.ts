@@ -3,8 +3,9 @@ import { createHash } from 'node:crypto';
 import type { ClusterEvent, JobSnapshot, PodSnapshot } from './cluster.ts';
 import type { FlowRun } from './flow-run.ts';
 
-/** One cluster event as a line of the run log. */
+/** One line of the run log about the cluster: an event, or a decision that its author should know of. */
 export interface EventEntry {
+  readonly level: 'DEBUG' | 'WARNING';
   /** What makes it the same event again: stored with the line, so that the next tick finds it told. */
   readonly mark: string;
   readonly message: string;
@@ -27,10 +28,22 @@ function entryOf(event: ClusterEvent): EventEntry {
   const message = event.message.replaceAll(/[\p{Cc}]+/gu, ' ').slice(0, longest);
   const what = event.objectKind.toLowerCase();
   return {
+    level: 'DEBUG',
     mark: markOf(event),
     message: `Event: '${event.reason}' on ${what} '${event.objectName}'\n\tMessage: ${message}`,
     at: event.at,
   };
+}
+
+/** A decision about a Job that no state tells of, once for each Job: who is waited for, or why it is made again. */
+export function untoldDecision(
+  run: FlowRun,
+  job: JobSnapshot,
+  decided: { readonly rule: string; readonly why: string },
+): readonly EventEntry[] {
+  const mark = createHash('sha256').update(`${job.uid}\n${decided.rule}`).digest('hex').slice(0, 16);
+  if (run.eventMarks.includes(mark)) return [];
+  return [{ level: 'WARNING', mark, message: `${decided.why} (rule ${decided.rule})`, at: null }];
 }
 
 const inTime = (a: EventEntry, b: EventEntry): number => (a.at?.getTime() ?? 0) - (b.at?.getTime() ?? 0);

@@ -1,6 +1,6 @@
 import type { ClusterEvent, JobSnapshot, PodSnapshot } from './cluster.ts';
-import { untoldEvents } from './event-log.ts';
-import type { FlowRun } from './flow-run.ts';
+import { untoldDecision, untoldEvents } from './event-log.ts';
+import { isFinished, type FlowRun } from './flow-run.ts';
 import { claimTokenOf, effectiveState } from './history.ts';
 import { diagnose } from './pod-diagnosis.ts';
 import {
@@ -28,9 +28,16 @@ export interface ReconcileRules {
 
 export const reconcileRules: ReconcileRules = { jobs: jobRules, runs: joblessRules };
 
-function decideJob(rules: readonly JobRule[], observed: JobCase): ReconcileAction {
+interface Decided {
+  readonly action: ReconcileAction;
+  readonly tells: boolean;
+}
+
+function decideJob(rules: readonly JobRule[], observed: JobCase): Decided {
   const rule = rules.find((candidate) => candidate.matches(observed));
-  return rule === undefined ? wait(observed, 'still-working', 'no rule matched') : rule.decide(observed, rule.name);
+  if (rule === undefined) return { action: wait(observed, 'still-working', 'no rule matched'), tells: false };
+  const action = rule.decide(observed, rule.name);
+  return { action, tells: rule.tells === true && action.kind !== 'fail-run' };
 }
 
 function decideRun(rules: readonly RunRule[], observed: RunCase): ReconcileAction {
@@ -54,16 +61,20 @@ export function duplicates(jobs: readonly JobSnapshot[]): readonly (readonly Job
   return [...active.values()].filter((group) => group.length > 1);
 }
 
-/** Events are told while somebody may ask why the run does not go on, and together with the mark that ends it. */
-function tellEvents(
+/**
+ * What the run log does not hold yet: events, while somebody may ask why the run does not go on, and the reason of a
+ * decision that no state tells of.
+ */
+function tell(
   observed: JobCase,
-  events: readonly ClusterEvent[],
-  pods: readonly PodSnapshot[],
+  seen: { readonly pods: readonly PodSnapshot[]; readonly events: readonly ClusterEvent[] },
+  decided: Decided,
 ): readonly ReconcileAction[] {
   const { run, job } = observed;
-  if (run === null || !isOwnRun(observed)) return [];
-  const entries = untoldEvents(run, job, { pods, events });
-  const why = `${entries.length} event(s) that the run log does not hold yet`;
+  if (run === null || isFinished(run.state)) return [];
+  const events = isOwnRun(observed) ? untoldEvents(run, job, seen) : [];
+  const entries = [...events, ...(decided.tells ? untoldDecision(run, job, decided.action) : [])];
+  const why = `${entries.length} line(s) that the run log does not hold yet`;
   return entries.length === 0 ? [] : [{ kind: 'log-events', rule: 'events-not-told-yet', why, run, job, entries }];
 }
 
@@ -113,7 +124,9 @@ export function planReconcile(
     const pods = podsOf.get(job.uid) ?? [];
     const events = [job.uid, ...pods.map((pod) => pod.uid)].flatMap((uid) => eventsOf.get(uid) ?? []);
     const observed = caseOf({ ...input, events }, job, { siblings: jobsOf.get(job.runId) ?? [], pods });
-    return observed === null ? [] : [decideJob(rules.jobs, observed), ...tellEvents(observed, events, pods)];
+    if (observed === null) return [];
+    const decided = decideJob(rules.jobs, observed);
+    return [decided.action, ...tell(observed, { pods, events }, decided)];
   });
   const jobless = [...input.runs.values()].filter((run) => !jobsOf.has(run.id));
   return [...byJob, ...jobless.map((run) => decideRun(rules.runs, runCaseOf(run, input)))];

@@ -82,9 +82,9 @@ function failureLogs(action: FailRun, tail: string | undefined): readonly RunLog
 }
 
 const eventLogs = ({ run, entries }: Extract<ReconcileAction, { kind: 'log-events' }>): readonly RunLog[] =>
-  entries.map(({ mark, message, at }) => ({
+  entries.map(({ level, mark, message, at }) => ({
     runId: run.id,
-    level: 'DEBUG',
+    level,
     name: clusterLogName,
     message,
     info: { event: mark },

@@ -162,6 +162,14 @@ describe('protocol rule 17: a task retry makes one Job and writes no state', () 
     assert.equal(historyOf(world, runId).length, states);
   });
 
+  it('though two dispatchers overlap', async () => {
+    const { world, runId, agent } = await aRetry();
+    world.clock.advance(21 * minute);
+    const other = world.container();
+    await Promise.all([agent.dispatch(), other.dispatch()]);
+    assert.equal(world.jobsOf(runId).length, 2);
+  });
+
   it('and a second retry after it another one', async () => {
     const { world, runId, agent } = await aRetry();
     world.clock.advance(21 * minute);

@@ -131,6 +131,31 @@ describe('cluster events', () => {
   });
 });
 
+describe('a decision that no state tells of', () => {
+  it('is told once in the run log: a Job that ended without starting its run is made again', async () => {
+    const { world, runId, agent } = aWorld();
+    await agent.dispatch();
+    end(world, runId, 'Complete');
+    await agent.reconcile();
+    await agent.reconcile();
+    const warnings = world.prefect.tables.log.by('flow_run_id', runId).filter(({ level }) => level === 'WARNING');
+    assert.equal(warnings.length, 1);
+    assert.match(warnings[0]?.message ?? '', /created again.*\(rule ended-without-starting\)/u);
+  });
+
+  it('is not told of a run that is over', async () => {
+    const { world, runId, agent } = aWorld();
+    await agent.dispatch();
+    set(world, runId, 'Success');
+    end(world, runId, 'Complete');
+    await agent.reconcile();
+    assert.equal(
+      world.prefect.tables.log.by('flow_run_id', runId).filter(({ level }) => level === 'WARNING').length,
+      0,
+    );
+  });
+});
+
 describe('a decision record', () => {
   it('stands beside the Failed: rule, Job, evidence, states before and after', async () => {
     const { world, runId, agent } = aWorld();
