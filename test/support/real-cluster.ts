@@ -17,6 +17,8 @@ export interface RealCluster extends ApiAccess {
   readonly etcd: string | null;
   /** Null on a given cluster: whom it lets in is not ours to say. */
   readonly eks: EksLogin | null;
+  /** What our group asked of the API server, a JSON event per line; null on a given cluster. */
+  readonly auditLog: string | null;
 }
 
 const variable = 'REAL_CLUSTER';

@@ -1,12 +1,10 @@
 import { describe, it } from 'node:test';
-import { setTimeout as delay } from 'node:timers/promises';
 
 import { contract } from '../../contract/kubernetes.cases.ts';
 import type { ContractCase, ContractCluster } from '../../contract/kubernetes.cluster.ts';
-import { callApi } from '../../kube/api-call.ts';
-import { realCluster, type RealCluster } from '../../support/real-cluster.ts';
+import { realCluster } from '../../support/real-cluster.ts';
+import { openNamespace } from '../../support/real-namespace.ts';
 
-const longestWaitMs = 30_000;
 const cluster = realCluster();
 
 /** After that many milliseconds of silence nobody writes any more, so that the revision stands. */
@@ -17,37 +15,14 @@ async function compactEtcd(etcd: string): Promise<void> {
   await post('compaction', { revision: range.header.revision, physical: true });
 }
 
-async function until<Value>(what: string, read: () => Promise<Value | null>): Promise<Value> {
-  for (const deadline = performance.now() + longestWaitMs; performance.now() < deadline; await delay(50)) {
-    const value = await read();
-    if (value !== null) return value;
-  }
-  throw new Error(`${what}: not within ${longestWaitMs / 1000} s`);
-}
-
-let namespaces = 0;
-
-/** A namespace of its own for each case. Nobody waits for its end: deleting one takes ten seconds. */
-async function prepare({ etcd, ...access }: RealCluster, { labels = {} }: ContractCase): Promise<ContractCluster> {
-  namespaces += 1;
-  const namespace = `contract-${process.pid}-${namespaces}-${Date.now().toString(36)}`;
-  const call: ContractCluster['call'] = async (line, options) => callApi(access, line, options);
-  const metadata = { name: namespace, labels };
-  await call('POST /api/v1/namespaces', { body: { apiVersion: 'v1', kind: 'Namespace', metadata } });
-  const account = `GET /api/v1/namespaces/${namespace}/serviceaccounts/default`;
-  await until('the default service account', async () => ((await call(account)).status === 200 ? true : null));
-  return {
-    namespace,
-    call,
-    until,
-    pass: async (seconds) => delay(seconds * 1000),
-    now: () => new Date(),
-    compact: etcd === null ? null : async () => compactEtcd(etcd),
-  };
+async function prepare(one: ContractCase): Promise<ContractCluster> {
+  const { etcd } = cluster;
+  const compact = etcd === null ? null : async () => compactEtcd(etcd);
+  return { ...(await openNamespace(cluster, 'contract', one.labels)), compact };
 }
 
 async function runOn(one: ContractCase): Promise<void> {
-  const prepared = await prepare(cluster, one);
+  const prepared = await prepare(one);
   try {
     await one.run(prepared);
   } finally {

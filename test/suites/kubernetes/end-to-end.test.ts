@@ -1,0 +1,292 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+import { parseAllDocuments } from 'yaml';
+
+import type { TickReport } from '../../../functions/core/tick-report.ts';
+import { permissions } from '../../../functions/kubernetes/permissions.ts';
+import type { ApiAnswer, ApiSession } from '../../../functions/kubernetes/session.ts';
+import { connectHttp } from '../../../functions/prefect/http.ts';
+import { readFlowRun, type FlowRunView } from '../../../infra/local/prefect-api/inspect.ts';
+import { seedFlow, seedFlowRun, seedTenant, setFlowRunState } from '../../../infra/local/prefect-api/seed.ts';
+import { startPrefectApi, type PrefectApi } from '../../../infra/local/prefect-api/server.ts';
+import { createPrefectState } from '../../../infra/local/prefect-api/state.ts';
+import { agentGroup, rulesOf } from '../../../infra/rbac.ts';
+import {
+  itemsOf,
+  jobsPath,
+  jobWith,
+  podOf,
+  podsOf,
+  textAt,
+  untilGone,
+  writePodStatus,
+  type ContractCluster,
+} from '../../contract/kubernetes.cluster.ts';
+import { bodyOf } from '../../kube/api-call.ts';
+import { finished } from '../../support/command.ts';
+import { realCluster, type EksLogin } from '../../support/real-cluster.ts';
+import { applyManifest, isAllowed, openNamespace, type Manifest, type Right } from '../../support/real-namespace.ts';
+import { overStatus, startPod } from '../../support/real-pods.ts';
+import { realFunctions, ShiftedClock, type RealFunctions } from '../../support/real-world.ts';
+
+const cluster = realCluster();
+const root = fileURLToPath(new URL('../../..', import.meta.url));
+const minute = 60_000;
+
+/** What an administrator pipes into kubectl, as the real command prints it. */
+async function printedManifests(namespace: string): Promise<Manifest[]> {
+  const child = spawn('npm', ['run', '--silent', 'manifests', '--', '--namespace', namespace], { cwd: root });
+  child.stdin.end();
+  const { status, stdout, stderr } = await finished(child);
+  assert.equal(status, 0, stderr);
+  return parseAllDocuments(stdout).map((document) => document.toJS() as Manifest);
+}
+
+interface Stage extends AsyncDisposable {
+  readonly at: ContractCluster;
+  readonly api: PrefectApi;
+  readonly clock: ShiftedClock;
+  readonly functions: RealFunctions;
+  /** Due runs. */
+  readonly runs: readonly string[];
+  run(id: string): FlowRunView;
+  set(id: string, state: string): void;
+}
+
+interface StageWish {
+  readonly runs?: number;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly around?: (session: ApiSession) => ApiSession;
+}
+
+/** A namespace with our printed manifests, a Prefect API with due runs, and both functions between them. */
+async function setStage(eks: EksLogin, { runs = 1, env = {}, around }: StageWish = {}): Promise<Stage> {
+  const at = await openNamespace(cluster, 'end-to-end');
+  for (const manifest of await printedManifests(at.namespace)) await applyManifest(at, manifest);
+  const right = { apiGroup: 'batch', resource: 'jobs', verb: 'list' };
+  await at.until('the binding works', async () => ((await isAllowed(at, right)) ? true : null));
+  const clock = new ShiftedClock();
+  const state = createPrefectState({ seed: at.namespace });
+  const due = new Date(clock.now().getTime() - minute);
+  seedTenant(state, {}, due);
+  const flowId = seedFlow(state, { name: 'etl' }, due);
+  const ids = Array.from({ length: runs }, () => seedFlowRun(state, { flowId, startTime: due }, due));
+  const api = await startPrefectApi({ state, now: () => clock.now() });
+  const functions = realFunctions({
+    cluster,
+    eks,
+    namespace: at.namespace,
+    clock,
+    env,
+    prefectUrl: api.url,
+    openHttp: (ca) => connectHttp({ ca }),
+    ...(around === undefined ? {} : { around }),
+  });
+  return {
+    at,
+    api,
+    clock,
+    functions,
+    runs: ids,
+    run: (id) => readFlowRun(state, id) ?? assert.fail(`there is no run ${id}`),
+    set: (id, type) => setFlowRunState(state, { runId: id, state: { type } }, clock.now()),
+    [Symbol.asyncDispose]: async () => {
+      await api.close();
+      await at.call(`DELETE /api/v1/namespaces/${at.namespace}`);
+    },
+  };
+}
+
+/** The name of the run's Job. */
+async function jobOf({ at }: Stage, runId: string | undefined): Promise<string> {
+  const selector = encodeURIComponent(`prefect.io/flow_run_id=${runId}`);
+  const jobs = itemsOf(await at.call(`GET ${jobsPath(at, `?labelSelector=${selector}`)}`));
+  assert.equal(jobs.length, 1);
+  return textAt(jobs[0], 'metadata', 'name');
+}
+
+/** Plays the cluster for a run that dies before it starts; its Job has Failed. */
+async function playFailure(stage: Stage, runId: string | undefined): Promise<void> {
+  const { at } = stage;
+  const job = await jobOf(stage, runId);
+  const pod = await podOf(at, job);
+  await startPod(at, pod);
+  await writePodStatus(at, pod, overStatus(at, 137, { reason: 'OOMKilled' }));
+  await jobWith(at, job, 'Failed');
+}
+
+/** A proxy that sends each create twice: the second finds the name taken. */
+const twice = (session: ApiSession): ApiSession => ({
+  ...session,
+  send: async (request) => {
+    if (request.method === 'POST') await session.send(request);
+    return session.send(request);
+  },
+});
+
+/** Keeps the answers that were no success. */
+function listening(refusals: ApiAnswer[]): (session: ApiSession) => ApiSession {
+  return (session) => ({
+    ...session,
+    send: async (request) => {
+      const answer = await session.send(request);
+      if (answer.status >= 400) refusals.push(answer);
+      return answer;
+    },
+  });
+}
+
+const rightOf = ({ apiGroup, resource, verb }: Right): string => `${verb} ${apiGroup}/${resource}`;
+
+/** Takes one right out of the printed Role, and waits until the API server knows. */
+async function withhold({ at }: Stage, right: Right): Promise<void> {
+  const rules = rulesOf(permissions.filter((permission) => rightOf(permission) !== rightOf(right)));
+  const path = `/apis/rbac.authorization.k8s.io/v1/namespaces/${at.namespace}/roles/${agentGroup}`;
+  const contentType = 'application/merge-patch+json';
+  assert.equal((await at.call(`PATCH ${path}`, { body: { rules }, contentType })).status, 200);
+  await at.until('the right is gone', async () => ((await isAllowed(at, right)) ? null : true));
+}
+
+interface WithoutRight {
+  readonly tick: 'dispatch' | 'reconcile';
+  /** What happens while the Role is still whole. */
+  readonly before?: readonly ((stage: Stage) => Promise<unknown>)[];
+  /** Code and message of the tick's problem; empty when it goes on without. */
+  readonly wantProblem: RegExp;
+  readonly wantStates: readonly string[];
+}
+
+const dispatch = async ({ functions }: Stage): Promise<unknown> => functions.dispatch();
+const reconcile = async ({ functions }: Stage): Promise<unknown> => functions.reconcile();
+const fail = async (stage: Stage): Promise<unknown> => playFailure(stage, stage.runs[0]);
+const none = /^$/u;
+const claimed = ['Scheduled', 'Submitted'];
+const failed = [...claimed, 'Failed'];
+
+/** What becomes of a tick, and of the run, when the Role lacks one right. A claim without a Job heals by itself. */
+const withoutRight: Readonly<Record<string, WithoutRight>> = {
+  'list batch/jobs': {
+    tick: 'dispatch',
+    wantProblem: /^CLUSTER_FORBIDDEN: .*knows us but does not allow us to list the Jobs \(403\)/u,
+    wantStates: ['Scheduled'],
+  },
+  'create batch/jobs': {
+    tick: 'dispatch',
+    wantProblem:
+      /^CLUSTER_FORBIDDEN: .*refused to create a Job \(403\): .* cannot create resource "jobs" in API group "batch"/u,
+    wantStates: claimed,
+  },
+  'get batch/jobs': { tick: 'dispatch', wantProblem: none, wantStates: claimed },
+  'delete batch/jobs': {
+    tick: 'reconcile',
+    before: [dispatch, fail, reconcile],
+    wantProblem: none,
+    wantStates: failed,
+  },
+  'list /pods': {
+    tick: 'reconcile',
+    before: [dispatch, fail],
+    wantProblem: /^CLUSTER_FORBIDDEN: .*does not allow us to list the pods \(403\)/u,
+    wantStates: claimed,
+  },
+  'get /pods/log': { tick: 'reconcile', before: [dispatch, fail], wantProblem: none, wantStates: failed },
+  // Events are read only while a Job is open.
+  'list /events': { tick: 'reconcile', before: [dispatch], wantProblem: none, wantStates: claimed },
+};
+
+const told = (problem: TickReport['problem']): string =>
+  problem === null ? '' : `${problem.code}: ${problem.message}`;
+
+/** Names of the states of the first run, oldest first. */
+const historyOf = (stage: Stage): string[] => stage.run(stage.runs[0] ?? '').states.map(({ state }) => state);
+
+/** The API server refused, and named the verb and the resource. */
+function assertMissing(refusals: readonly ApiAnswer[], { apiGroup, resource, verb }: Right): void {
+  const denials = refusals.filter(({ status }) => status === 403).map(({ body }) => textAt(bodyOf(body), 'message'));
+  const wanted = `cannot ${verb} resource "${resource}" in API group "${apiGroup}"`;
+  assert.ok(denials.length > 0);
+  assert.deepEqual(
+    denials.filter((message) => !message.includes(wanted)),
+    [],
+  );
+}
+
+const rights = new Map(permissions.map((permission) => [rightOf(permission), permission]));
+
+describe('both functions on a real control plane', { concurrency: 4 }, () => {
+  const { eks } = cluster;
+  // Whom a given cluster lets in is not ours to say.
+  if (eks === null) return;
+
+  it('with the printed manifests alone, runs become Jobs, pods, states, and are cleaned up', async () => {
+    await using stage = await setStage(eks, { runs: 2, around: twice, env: { TTL_FAILED: '10m' } });
+    const { at, clock, functions, runs } = stage;
+    const [good = '', bad = ''] = runs;
+
+    const dispatched = await functions.dispatch();
+    assert.deepEqual([dispatched.problem, dispatched.counts['already-exists']], [null, 2]);
+    const pod = await podOf(at, await jobOf(stage, good));
+    const waiting = await functions.reconcile();
+    assert.deepEqual([waiting.problem, waiting.byRule], [null, { 'waiting-to-start': 2 }]);
+
+    await startPod(at, pod);
+    stage.set(good, 'Running');
+    await playFailure(stage, bad);
+    const settled = await functions.reconcile();
+    assert.deepEqual([settled.problem, settled.byRule['still-working']], [null, 1]);
+    assert.equal(stage.run(bad).state, 'Failed');
+    assert.match(stage.run(bad).message ?? '', /^Kubernetes Error: container 'flow' .*OOMKilled/u);
+
+    stage.set(good, 'Success');
+    await writePodStatus(at, pod, overStatus(at, 0));
+    const job = await jobOf(stage, good);
+    await jobWith(at, job, 'Complete');
+    assert.equal((await functions.reconcile()).byRule['kept-for-its-ttl'], 2);
+    clock.advance(11 * minute);
+    const cleaned = await functions.reconcile();
+    assert.deepEqual([cleaned.problem, cleaned.byRule], [null, { 'ttl-is-over': 2 }]);
+    await untilGone(at, jobsPath(at, `/${job}`));
+    await at.until('its pod is gone', async () => ((await podsOf(at, job)).length === 0 ? true : null));
+    assert.deepEqual([stage.run(good).state, stage.run(bad).state], ['Success', 'Failed']);
+  });
+
+  it('logs in anew for each tick, and a token for another cluster is refused with advice', async () => {
+    const refusals: ApiAnswer[] = [];
+    const env = { EKS_CLUSTER_NAME: 'another' };
+    await using stage = await setStage(eks, { env, around: listening(refusals) });
+
+    const { problem } = await stage.functions.dispatch();
+
+    assert.match(told(problem), /^CLUSTER_FORBIDDEN: .*\(401\).*EKS_CLUSTER_NAME is not the name of this cluster/u);
+    assert.ok(refusals.length > 0);
+    assert.deepEqual([...new Set(refusals.map(({ status }) => status))], [401]);
+    assert.deepEqual(historyOf(stage), ['Scheduled']);
+    assert.deepEqual(itemsOf(await stage.at.call(`GET ${jobsPath(stage.at)}`)), []);
+  });
+
+  it('knows what comes of each missing right', () => {
+    assert.deepEqual(Object.keys(withoutRight).toSorted(), [...rights.keys()].toSorted());
+  });
+
+  for (const [name, { tick, before = [], wantProblem, wantStates }] of Object.entries(withoutRight)) {
+    it(`without the right to ${name} the API server says 403, and what is missing`, async () => {
+      const right = rights.get(name) ?? assert.fail(`${name} is no right of ours`);
+      const refusals: ApiAnswer[] = [];
+      const around = (session: ApiSession): ApiSession => listening(refusals)(twice(session));
+      await using stage = await setStage(eks, { around, env: { TTL_FAILED: '10m' } });
+      const { functions, clock } = stage;
+      for (const prepare of before) await prepare(stage);
+      await withhold(stage, right);
+      clock.advance(11 * minute);
+
+      const { problem } = await functions[tick]();
+
+      assertMissing(refusals, right);
+      assert.match(told(problem), wantProblem);
+      assert.deepEqual(historyOf(stage), wantStates);
+    });
+  }
+});
