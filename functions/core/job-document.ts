@@ -14,6 +14,7 @@ export type Path = readonly (string | number)[];
 export type Layer =
   | 'built-in template'
   | 'operator template'
+  | 'profile'
   | 'flow template'
   | 'storage image'
   | 'run config'
@@ -102,6 +103,13 @@ export function copyBounded(value: Json): CopyResult {
   }
 }
 
+/** JSON pointers of the scalars and empty collections below a value that stands at this path. */
+function* leavesOf(path: Path, value: Draft): Generator<string> {
+  const children = Array.isArray(value) ? [...value.entries()] : isDraftMap(value) ? Object.entries(value) : [];
+  if (children.length === 0) yield pointerOf(path);
+  for (const [step, child] of children) yield* leavesOf([...path, step], child);
+}
+
 /** A Job that remembers, for every leaf (a scalar or an empty collection), which layer set it last. */
 export class LayeredJob {
   readonly document: DraftMap;
@@ -122,12 +130,22 @@ export class LayeredJob {
     return readAt(this.document, path);
   }
 
-  /** Sets a value; maps on the way that are missing or null are made. */
+  /** Sets a value, also of a list that is there; maps on the way that are missing or null are made. */
   set(path: Path, value: Draft, layer: Layer): void {
-    const parent = this.#reach(path.slice(0, -1));
+    const list = this.read(path.slice(0, -1));
+    const parent = Array.isArray(list) ? null : this.#reach(path.slice(0, -1));
     this.#forget(path);
-    parent[String(path.at(-1))] = value;
+    if (Array.isArray(list)) list[Number(path.at(-1))] = value;
+    if (parent !== null) parent[String(path.at(-1))] = value;
     this.#record(path, value, layer);
+  }
+
+  /** Whether any of these layers set something at a path or below it. */
+  isSetBy(path: Path, layers: readonly Layer[]): boolean {
+    const pointer = pointerOf(path);
+    return [...this.#layers].some(
+      ([known, layer]) => (known === pointer || known.startsWith(`${pointer}/`)) && layers.includes(layer),
+    );
   }
 
   /** Replaces a list whose elements come from different layers. */
@@ -157,17 +175,13 @@ export class LayeredJob {
   }
 
   #forget(path: Path): void {
-    const pointer = pointerOf(path);
-    for (const known of this.#layers.keys()) {
-      if (known === pointer || known.startsWith(`${pointer}/`)) this.#layers.delete(known);
-    }
+    const standing = this.read(path);
+    if (standing !== undefined) for (const leaf of leavesOf(path, standing)) this.#layers.delete(leaf);
     // The parent is no leaf any more.
     this.#layers.delete(pointerOf(path.slice(0, -1)));
   }
 
   #record(path: Path, value: Draft, layer: Layer): void {
-    const children = Array.isArray(value) ? [...value.entries()] : isDraftMap(value) ? Object.entries(value) : [];
-    if (children.length === 0) this.#layers.set(pointerOf(path), layer);
-    for (const [step, child] of children) this.#record([...path, step], child, layer);
+    for (const leaf of leavesOf(path, value)) this.#layers.set(leaf, layer);
   }
 }

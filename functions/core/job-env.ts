@@ -31,7 +31,8 @@ export interface EnvInput {
   readonly policy: EnvPolicy;
   /** The flow container's `env` in the template, each entry a map with a name. */
   readonly templateEnv: readonly Draft[];
-  readonly templateLayer: Layer;
+  /** Who set an entry of it, by its index. */
+  readonly templateLayer: (index: number) => Layer;
 }
 
 export interface EnvEntry {
@@ -104,6 +105,6 @@ export function environmentOf(input: EnvInput): readonly EnvEntry[] {
   if (!env.has(taskRunnerClass) && !templateEnv.some((entry) => nameOf(entry) === taskRunnerClass)) {
     env.put(taskRunnerClass, 'prefect.engine.cloud.CloudTaskRunner', 'ours');
   }
-  const rest = templateEnv.filter((entry) => !env.has(nameOf(entry)));
-  return [...env.list(), ...rest.map((value) => ({ value, layer: templateLayer }))];
+  const all = templateEnv.map((value, index) => ({ value, layer: templateLayer(index) }));
+  return [...env.list(), ...all.filter(({ value }) => !env.has(nameOf(value)))];
 }

@@ -1,7 +1,7 @@
 import type { V1Job } from '@kubernetes/client-node';
 
 import type { FlowRun } from './flow-run.ts';
-import { type Draft, type Layer, LayeredJob, type Path } from './job-document.ts';
+import { type Draft, type Layer, type LayeredJob, type Path, pointerOf } from './job-document.ts';
 import { type EnvPolicy, environmentOf } from './job-env.ts';
 import {
   claimAnnotation,
@@ -30,9 +30,17 @@ export interface JobPolicy extends EnvPolicy {
   readonly imagePullSecrets: readonly string[];
   /** The operator's template, parsed; null: the built-in one. */
   readonly jobTemplate: JsonObject | null;
+  /** The operator's templates for runs with a label, parsed. */
+  readonly profiles?: readonly Profile[];
   readonly templatePolicy: TemplatePolicy;
   /** `ttlSecondsAfterFinished` where the template has none; at least 600. */
   readonly ttlSeconds: number;
+}
+
+/** What the operator adds to the Jobs of runs with a label, whoever wrote their template. */
+export interface Profile {
+  readonly label: string;
+  readonly template: JsonObject;
 }
 
 /** One attempt: run and key name the Job, claim and stack tell whose it is. */
@@ -104,8 +112,9 @@ interface Build {
 function writePodField(build: Build, field: string, asked: { config: Draft | null; agent: Draft | null }): void {
   const path = [...podSpec, field];
   if (asked.config !== null) return build.job.set(path, asked.config, 'run config');
-  const isTheAuthors = build.layer === 'flow template' && build.job.read(path) !== undefined;
-  if (!isTheAuthors && asked.agent !== null) build.job.set(path, asked.agent, 'agent options');
+  // A profile is for these runs; the agent's options are for all.
+  const isChosen = build.job.isSetBy(path, ['flow template', 'profile']);
+  if (!isChosen && asked.agent !== null) build.job.set(path, asked.agent, 'agent options');
 }
 
 const named = (names: readonly string[]): Draft | null => (names.length === 0 ? null : names.map((name) => ({ name })));
@@ -148,7 +157,7 @@ function imageOf({ job, config, input, layer }: Build, stored: string | null): I
   if (stored !== null) return { value: stored, layer: 'storage image' };
   if (config.image !== null) return { value: config.image, layer: 'run config' };
   const inTemplate = job.read(imagePath) ?? null;
-  if (inTemplate !== null) return { value: inTemplate, layer };
+  if (inTemplate !== null) return { value: inTemplate, layer: job.layers.get(pointerOf(imagePath)) ?? layer };
   const [version] = (input.run.flow.coreVersion || 'latest').split('+', 1);
   return { value: `prefecthq/prefect:${version}`, layer: 'built-in template' };
 }
@@ -175,7 +184,7 @@ function writeEnv({ job, input, config, layer }: Build, image: Draft): void {
     runConfigEnv: config.env,
     policy: input.policy,
     templateEnv: Array.isArray(inTemplate) ? inTemplate : [],
-    templateLayer: layer,
+    templateLayer: (index) => job.layers.get(pointerOf([...path, index, 'name'])) ?? layer,
   });
   job.setList(path, entries);
 }
@@ -305,33 +314,39 @@ function envProblem(config: RunConfig): RefusedJob | null {
   return { kind: 'refused', rule: 'env-value-not-a-text', message };
 }
 
+function templateOf({ run, policy, resolvedTemplate }: JobSpecInput, config: RunConfig) {
+  const profiles = (policy.profiles ?? []).filter(({ label }) => run.labels.includes(label));
+  return chooseTemplate({
+    config,
+    resolved: resolvedTemplate ?? null,
+    operatorTemplate: policy.jobTemplate,
+    profiles: profiles.map(({ template }) => template),
+    policy: policy.templatePolicy,
+  });
+}
+
 /**
  * Generates the Job of one attempt of a flow run, as `KubernetesAgent.generate_job_spec` of prefect 1.4.1 does
  * (agent/kubernetes/agent.py, utilities/agent.py), with the differences that `jobDifferences` names. Pure: the same
  * input gives the same Job, so that a repeated create meets its own name.
  *
- * The Job is written in layers, weakest first: template (the author's, else the operator's, else the built-in one),
- * storage image, run config, agent options where they win, and at last what is ours alone.
+ * The Job is written in layers, weakest first: template (the author's, else the operator's, else the built-in one;
+ * profiles lie under the author's and over the others), storage image, run config, agent options where they win, and at last what is ours alone.
  */
 export function buildJob(input: JobSpecInput): JobSpecResult {
-  const { run, policy } = input;
+  const { run } = input;
   const runConfig = readRunConfig(run.runConfig, run.id);
   if (runConfig.kind === 'refused') return runConfig;
   const { config } = runConfig;
-  const template = chooseTemplate({
-    config,
-    resolved: input.resolvedTemplate ?? null,
-    operatorTemplate: policy.jobTemplate,
-    policy: policy.templatePolicy,
-  });
+  const template = templateOf(input, config);
   if (template.kind === 'refused') return template;
   const storage = imageOfStorage(run.flow);
   if (storage.kind === 'refused') return storage;
   const problem = envProblem(config);
   if (problem !== null) return problem;
 
-  const job = new LayeredJob(template.document, template.layer);
-  const build: Build = { input, config, job, layer: template.layer, removed: [...template.removed], warnings: [] };
+  const { job, layer } = template;
+  const build: Build = { input, config, job, layer, removed: [...template.removed], warnings: [] };
   writePod(build);
   const image = imageOf(build, storage.kind === 'image' ? storage.image : null);
   job.set(imagePath, image.value, image.layer);

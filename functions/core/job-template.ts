@@ -1,6 +1,7 @@
-import { copyBounded, type DraftMap, isDraftMap, type Layer } from './job-document.ts';
+import { copyBounded, type DraftMap, isDraftMap, type Layer, LayeredJob } from './job-document.ts';
 import { isJsonObject, type Json, type JsonObject } from './json.ts';
 import type { RunConfig } from './run-config.ts';
+import { overlay } from './template-merge.ts';
 import { applyTemplatePolicy, type Removed, type TemplatePolicy } from './template-policy.ts';
 import { shapeProblem } from './template-shape.ts';
 
@@ -19,16 +20,24 @@ export interface TemplateInput {
   readonly resolved: ResolvedTemplate | null;
   /** The operator's template, parsed; null: the built-in one. */
   readonly operatorTemplate: JsonObject | null;
+  /** The operator's profiles for this run, weakest first. */
+  readonly profiles: readonly JsonObject[];
   readonly policy: TemplatePolicy;
 }
 
-/** The one template a Job starts from: templates are never merged. */
+/** What a Job starts from. */
 export interface ChosenTemplate {
   readonly kind: 'chosen';
-  /** A copy. */
-  readonly document: DraftMap;
+  /** A copy of the one template, with the profiles. */
+  readonly job: LayeredJob;
+  /** The layer of the template; profiles have their own. */
   readonly layer: Layer;
   readonly removed: readonly Removed[];
+}
+
+interface CheckedTemplate {
+  readonly kind: 'checked';
+  readonly document: DraftMap;
 }
 
 const builtIn: JsonObject = {
@@ -40,19 +49,21 @@ const builtIn: JsonObject = {
 const refused = (rule: string, message: string): RefusedJob => ({ kind: 'refused', rule, message });
 
 /** Foreign JSON becomes a template that the rest can rely on, or a refusal that says whose it is and what is wrong. */
-function checked(source: Json, layer: Layer): ChosenTemplate | RefusedJob {
-  const whose = layer === 'operator template' ? "operator's job template" : 'job template';
+function checked(source: Json, whose: string): CheckedTemplate | RefusedJob {
   const copy = copyBounded(source);
   if (copy.kind === 'refused') return refused(copy.rule, `The ${whose} cannot be used: ${copy.problem}.`);
   if (!isDraftMap(copy.value)) return refused('template-malformed', `The ${whose} cannot be used: it is not a map.`);
   const problem = shapeProblem(copy.value);
   if (problem !== null) return refused('template-malformed', `The ${whose} cannot be used: ${problem}.`);
-  return { kind: 'chosen', document: copy.value, layer, removed: [] };
+  return { kind: 'checked', document: copy.value };
 }
+
+const authors = 'job template';
+const operators = "operator's job template";
 
 /** Why an operator's template cannot make a Job, as one sentence; null when it can. For a check at start. */
 export function operatorTemplateProblem(template: Json): string | null {
-  const result = checked(template, 'operator template');
+  const result = checked(template, operators);
   return result.kind === 'refused' ? result.message : null;
 }
 
@@ -69,20 +80,52 @@ function authorTemplate({ config, resolved }: TemplateInput): ResolvedTemplate |
   return source.kind === 'yaml-string' && resolved.kind === 'template' && isEmpty(resolved.template) ? null : resolved;
 }
 
+/** The run's profiles as one document under or over a template; null: they do not fit what they meet. */
+function withProfiles(base: LayeredJob, { profiles }: TemplateInput): RefusedJob | null {
+  for (const profile of profiles) {
+    const copy = copyBounded(profile);
+    if (copy.kind === 'refused') return refused(copy.rule, `A profile cannot be used: ${copy.problem}.`);
+    if (isDraftMap(copy.value)) overlay(base, copy.value, 'profile');
+  }
+  return null;
+}
+
+/** After a merge the parts must still be of the kinds that a Job has. */
+function merged(job: LayeredJob, layer: Layer, removed: readonly Removed[]): ChosenTemplate | RefusedJob {
+  const problem = shapeProblem(job.document);
+  if (problem === null) return { kind: 'chosen', job, layer, removed };
+  return refused('template-malformed', `The job template and the profiles of the run do not fit: ${problem}.`);
+}
+
+function operatorsChoice(input: TemplateInput): ChosenTemplate | RefusedJob {
+  const { operatorTemplate } = input;
+  const layer: Layer = operatorTemplate === null ? 'built-in template' : 'operator template';
+  const template = checked(operatorTemplate ?? builtIn, operators);
+  if (template.kind === 'refused') return template;
+  const job = new LayeredJob(template.document, layer);
+  return withProfiles(job, input) ?? merged(job, layer, []);
+}
+
 /**
  * Chooses, copies and checks the template: the author's, else the operator's, else the built-in one (prefect 1.4.1,
- * agent/kubernetes/agent.py). Only the author's is policed.
+ * agent/kubernetes/agent.py). Only the author's is policed. The operator's profiles fill in what the author leaves open,
+ * and go over the other two.
  */
 export function chooseTemplate(input: TemplateInput): ChosenTemplate | RefusedJob {
   const author = authorTemplate(input);
-  if (author === null) {
-    return input.operatorTemplate === null
-      ? checked(builtIn, 'built-in template')
-      : checked(input.operatorTemplate, 'operator template');
-  }
+  if (author === null) return operatorsChoice(input);
   if (author.kind === 'refused') return author;
-  const template = checked(author.template, 'flow template');
+  const template = checked(author.template, authors);
   if (template.kind === 'refused') return template;
   const policed = applyTemplatePolicy(template.document, input.policy);
-  return policed.kind === 'refused' ? policed : { ...template, removed: policed.removed };
+  if (policed.kind === 'refused') return policed;
+  const layer: Layer = 'flow template';
+  if (input.profiles.length === 0) {
+    return { kind: 'chosen', job: new LayeredJob(template.document, layer), layer, removed: policed.removed };
+  }
+  const job = new LayeredJob({}, 'profile');
+  const problem = withProfiles(job, input);
+  if (problem !== null) return problem;
+  overlay(job, template.document, layer);
+  return merged(job, layer, policed.removed);
 }
