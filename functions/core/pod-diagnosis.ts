@@ -224,8 +224,26 @@ const jobReasons: Readonly<Record<string, string>> = {
   PodFailurePolicy: 'its podFailurePolicy ended it',
 };
 
+/**
+ * A pod that ends by itself stays, Failed. One that was asked to go (drain, preemption, a lost node) takes what it knew
+ * along as soon as the Job controller has counted it (kubernetes 1.35, pkg/controller/job/job_controller.go).
+ */
+const hasDeletedPod = (job: JobSnapshot, pods: readonly PodSnapshot[]): boolean =>
+  pods.length === 0 && job.failedPods > 0 && job.reason === 'BackoffLimitExceeded';
+
+function deletedPodSight(job: JobSnapshot): Diagnosis {
+  return diagnosis({
+    progress: 'ended',
+    category: 'PodDeleted',
+    summary: `the pod of Job ${job.name} was deleted before it ended by itself: its node was drained or lost, it was preempted, or somebody deleted it`,
+    since: job.finishedAt ?? job.createdAt,
+    infrastructure: true,
+  });
+}
+
 /** A failed Job none of whose pods tells why: the pods vanished with their node, or there never was one. */
-function vanishedSight(job: JobSnapshot): Diagnosis {
+function vanishedSight(job: JobSnapshot, pods: readonly PodSnapshot[]): Diagnosis {
+  if (hasDeletedPod(job, pods)) return deletedPodSight(job);
   const reason = job.reason === '' ? 'JobFailed' : job.reason;
   const summary = `Job ${job.name} failed (${reason})${because(job.message)}`;
   return diagnosis({ progress: 'ended', category: reason, summary, since: job.finishedAt ?? job.createdAt });
@@ -234,7 +252,7 @@ function vanishedSight(job: JobSnapshot): Diagnosis {
 function failedJobSight(job: JobSnapshot, pods: readonly PodSnapshot[]): Diagnosis {
   const tells = (pod: PodSnapshot): boolean => failedContainer(pod) !== undefined || disruptionOf(pod) !== null;
   const pod = newestFirst(pods).find(tells);
-  const sight = pod === undefined ? vanishedSight(job) : endedSight(pod);
+  const sight = pod === undefined ? vanishedSight(job, pods) : endedSight(pod);
   const why = jobReasons[job.reason];
   if (why === undefined) return sight;
   const said = pod === undefined ? '' : because(sight.summary);

@@ -228,6 +228,20 @@ const cases: Record<string, Case> = {
     want: { category: 'BackoffLimitExceeded' },
     wantSummary: /backoff limit/u,
   },
+  'failed, and its pod was deleted': {
+    job: { ...failed(), failedPods: 1 },
+    want: { category: 'PodDeleted', infrastructure: true, since: at('-2m'), log: null },
+    wantSummary: /drained or lost/u,
+  },
+  'failed, one pod was deleted and another one ended by itself': {
+    job: { ...failed(), failedPods: 2 },
+    pods: [anEndedPod({ exitCode: 1 })],
+    want: { category: 'ExitCode', infrastructure: false },
+  },
+  'longer than its deadline, which deletes the pod': {
+    job: { ...failed('DeadlineExceeded'), failedPods: 1 },
+    want: { category: 'DeadlineExceeded', infrastructure: false },
+  },
   'failed without a word': { job: failed(''), want: { category: 'JobFailed' } },
   'the pod that failed last tells': {
     job: failed(),

@@ -39,6 +39,7 @@ export interface Manifest {
   readonly apiVersion: string;
   readonly kind: string;
   readonly metadata: object;
+  readonly [field: string]: unknown;
 }
 
 const collectionOf = ({ apiVersion, kind }: Manifest, namespace: string): string => {
