@@ -110,8 +110,8 @@ export interface JobCase {
 
 export interface JobRule {
   readonly name: string;
-  /** True: its reason also goes into the run log, once, because no state will tell it. */
-  readonly tells?: boolean;
+  /** Its reason also goes into the run log, once, because no state will tell it. */
+  readonly tells?: (observed: JobCase) => boolean;
   readonly matches: (observed: JobCase) => boolean;
   readonly decide: (observed: JobCase, rule: string) => ReconcileAction;
 }

@@ -37,7 +37,7 @@ function decideJob(rules: readonly JobRule[], observed: JobCase): Decided {
   const rule = rules.find((candidate) => candidate.matches(observed));
   if (rule === undefined) return { action: wait(observed, 'still-working', 'no rule matched'), tells: false };
   const action = rule.decide(observed, rule.name);
-  return { action, tells: rule.tells === true && action.kind !== 'fail-run' };
+  return { action, tells: rule.tells?.(observed) === true && action.kind !== 'fail-run' };
 }
 
 function decideRun(rules: readonly RunRule[], observed: RunCase): ReconcileAction {

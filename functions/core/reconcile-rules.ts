@@ -29,6 +29,8 @@ import {
   waitForRun,
 } from './reconcile-case.ts';
 
+const always = (): boolean => true;
+
 /** Order is meaning: the first rule that matches decides, and the last one always matches. */
 export const jobRules: readonly JobRule[] = [
   {
@@ -105,7 +107,7 @@ export const jobRules: readonly JobRule[] = [
   {
     // exit code 0 proves nothing: a process that starts before its time, or cannot read its state, ends with 0 (early pod).
     name: 'ended-without-starting',
-    tells: true,
+    tells: always,
     matches: (observed) => isOfTheClaim(observed) && (observed.job.phase === 'complete' || hasLingeredWell(observed)),
     decide: (observed, rule) => {
       const claims = claimsUnderKey(observed);
@@ -117,7 +119,7 @@ export const jobRules: readonly JobRule[] = [
   {
     // Infrastructure that fails before the flow started costs nobody a retry, within INFRA_RETRIES (protocol rule 15).
     name: 'lost-before-it-started',
-    tells: true,
+    tells: always,
     matches: (observed) =>
       observed.job.phase === 'failed' &&
       isOfTheClaim(observed) &&
@@ -134,7 +136,7 @@ export const jobRules: readonly JobRule[] = [
   {
     // With INFRA_RETRIES the server's zombie killer and Lazarus bring such a run back (protocol rule 12).
     name: 'lost-while-running',
-    tells: true,
+    tells: always,
     matches: (observed) =>
       observed.job.phase === 'failed' &&
       isNewestOfRunning(observed) &&
@@ -152,7 +154,8 @@ export const jobRules: readonly JobRule[] = [
     // The process ended with 0 and left the run Running: a long task retry, or it was killed without a word. Where the
     // server's services are switched off for the flow nobody else would ever notice (protocol rule 12).
     name: 'ended-while-running',
-    tells: true,
+    // A task retry that waits for its time is as it should be.
+    tells: (observed) => !hasWaitingTask(observed),
     matches: (observed) => observed.job.phase === 'complete' && isNewestOfRunning(observed),
     decide: (observed, rule) => {
       const { job, policy, now } = observed;
@@ -229,7 +232,7 @@ export const jobRules: readonly JobRule[] = [
   {
     // Its attempt is over, yet while it lives dispatch holds the run: a Job that cannot start must make room.
     name: 'blocks-a-newer-attempt',
-    tells: true,
+    tells: always,
     matches: (observed) =>
       observed.run?.state === 'Scheduled' &&
       isPending(observed) &&
@@ -257,7 +260,7 @@ export const jobRules: readonly JobRule[] = [
   {
     // The flow process is gone, the pod is not. The process may have had its say; a run that it left unfinished is dead.
     name: 'flow-ended-under-a-sidecar',
-    tells: true,
+    tells: always,
     matches: (observed) => isOwnRun(observed) && hasLingered(observed) && !hasWaitingTask(observed),
     decide: (observed, rule) => {
       const { diagnosis, policy, now } = observed;

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 
 import { events } from '../../infra/local/kubernetes-api/resources.ts';
 import { writeJob } from '../../infra/local/kubernetes-api/state.ts';
-import { cancelFlowRun, seedAgent, seedFlowRun } from '../../infra/local/prefect-api/seed.ts';
+import { cancelFlowRun, seedAgent, seedFlowRun, setTaskRunState } from '../../infra/local/prefect-api/seed.ts';
 import {
   aWorld,
   before,
@@ -141,6 +141,23 @@ describe('a decision that no state tells of', () => {
     const warnings = world.prefect.tables.log.by('flow_run_id', runId).filter(({ level }) => level === 'WARNING');
     assert.equal(warnings.length, 1);
     assert.match(warnings[0]?.message ?? '', /created again.*\(rule ended-without-starting\)/u);
+  });
+
+  it('is told of a process that ended and left its run Running, but not while a task retry waits', async () => {
+    const { world, runId, agent } = aWorld();
+    await agent.dispatch();
+    set(world, runId, 'Running');
+    end(world, runId, 'Complete');
+    const [task] = world.prefect.tables.task_run.by('flow_run_id', runId);
+    const retry = { type: 'Retrying', run_count: 1, start_time: at('+30m').toISOString() };
+    const warnings = () =>
+      world.prefect.tables.log.by('flow_run_id', runId).filter(({ level }) => level === 'WARNING').length;
+    setTaskRunState(world.prefect, { taskRunId: task?.id ?? '', state: retry }, world.clock.now());
+    await agent.reconcile();
+    assert.equal(warnings(), 0);
+    setTaskRunState(world.prefect, { taskRunId: task?.id ?? '', state: { type: 'Success' } }, world.clock.now());
+    await agent.reconcile();
+    assert.equal(warnings(), 1);
   });
 
   it('is not told of a run that is over', async () => {
