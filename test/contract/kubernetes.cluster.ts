@@ -129,9 +129,12 @@ export function endedPod(cluster: ContractCluster, exitCode: number, conditions:
   return { phase: exitCode === 0 ? 'Succeeded' : 'Failed', containerStatuses: [flow], conditions };
 }
 
+/** The node that tests bind pods to. */
+export const playedNode = 'node-1';
+
 /** What a scheduler does: from here on a kubelet has to agree before the pod goes. */
 export async function bindToNode(cluster: ContractCluster, pod: string): Promise<void> {
-  const target = { apiVersion: 'v1', kind: 'Node', name: 'node-1' };
+  const target = { apiVersion: 'v1', kind: 'Node', name: playedNode };
   const body = { apiVersion: 'v1', kind: 'Binding', metadata: { name: pod }, target };
   const answer = await cluster.call(`POST ${corePath(cluster, `pods/${pod}/binding`)}`, { body });
   assert.equal(answer.status, 201, answer.text);

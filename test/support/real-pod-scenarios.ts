@@ -295,7 +295,7 @@ export const podScenarios: Readonly<Record<string, Scenario>> = {
     ],
   },
   'a Job runs for longer than its deadline': {
-    spec: { activeDeadlineSeconds: 2 },
+    spec: { activeDeadlineSeconds: 6 },
     acts: [
       {
         play: async (scene) => {
