@@ -1,26 +1,44 @@
-import { openCluster, share, withPrefect, type Outside, type Tick } from './composition.ts';
+import { connectTemplateSources, openCluster, share, withPrefect, type Outside, type Tick } from './composition.ts';
 import type { Config } from './config.ts';
 import type { DispatchPolicy } from './core/dispatch-plan.ts';
 import { prepareDrafts } from './job-drafts.ts';
 import { quietAgeMs } from './limits.ts';
-import { runDispatchTick } from './ticks/dispatch-tick.ts';
+import { runDispatchTick, type StandingWarning } from './ticks/dispatch-tick.ts';
 
 function dispatchPolicy(config: Config): DispatchPolicy {
   const { stackId, maxInFlight, maxPerTick, labelLimits, lateRunLimitMs, dispatchPaused: paused } = config;
   return { stackId, maxInFlight, maxPerTick, labelLimits, lateRunLimitMs, paused };
 }
 
+/** What an operator chose and should be told about as long as it is so. */
+function standingWarnings({ podToken }: Config): readonly StandingWarning[] {
+  if (podToken.kind !== 'plain') return [];
+  const why =
+    'POD_TOKEN_PLAIN writes the runner token into every Job: whoever may read Jobs or audit logs can read it. Name a Kubernetes Secret in POD_TOKEN_SECRET instead';
+  return [{ rule: 'token-in-plain-sight', why }];
+}
+
 /** dispatch, ready to tick: one per container. */
 export function composeDispatch(config: Config, outside: Outside): Tick {
   const shared = share(config, outside);
+  const templates = connectTemplateSources(shared);
   const { agentName, createConcurrency, pendingGraceMs } = config;
-  const settings = { policy: dispatchPolicy(config), agentName, createConcurrency, pendingGraceMs, quietAgeMs };
+  const settings = {
+    policy: dispatchPolicy(config),
+    agentName,
+    createConcurrency,
+    pendingGraceMs,
+    quietAgeMs,
+    warnings: standingWarnings(config),
+  };
   return async (invocation, events) =>
     withPrefect(shared, async (prefect) => {
       const { clock, newId } = outside;
-      const drafter = prepareDrafts(config, { tenantId: () => prefect.tenantId(), token: shared.token });
+      const tenantId = (): string | null => prefect.tenantId();
+      const drafter = prepareDrafts(config, { tenantId, token: shared.token, clock, ...templates });
+      const labelCaps = async (signal: AbortSignal) => (await templates.operator(signal)).caps;
       return runDispatchTick(
-        { prefect, cluster: () => openCluster(shared), clock, newId, events, drafter },
+        { prefect, cluster: () => openCluster(shared), clock, newId, events, drafter, labelCaps },
         settings,
         invocation,
       );

@@ -19,6 +19,9 @@ import type { PrefectClient, PrefectMemory } from './prefect/contract.ts';
 import { connectHttp, type HttpTransport } from './prefect/http.ts';
 import type { Secret } from './secret.ts';
 import { constant, type Source } from './source.ts';
+import { systemWire, type Wire } from './templates/guarded-get.ts';
+import { operatorTemplates, type OperatorTemplatesSource } from './templates/operator-templates.ts';
+import { connectTemplates, type TemplateReader } from './templates/template-reader.ts';
 import type { Invocation, TickEvents } from './ticks/ports.ts';
 
 /** What surrounds the functions. Lambda's is `machineOutside`; a simulation brings its own clock, ids and transports. */
@@ -31,6 +34,8 @@ export interface Outside {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly openHttp: (ca: string | null) => HttpTransport;
   readonly openSession: (address: ClusterAddress) => ApiSession;
+  /** Names and sockets for templates from elsewhere; default: the machine's. */
+  readonly wire?: Wire;
 }
 
 export type Tick = (invocation: Invocation, events: TickEvents) => Promise<TickReport>;
@@ -98,6 +103,31 @@ function login({ config, outside }: Shared): Source<Secret> {
     clusterId: config.clusterName,
     clock: outside.loginClock ?? outside.clock,
   });
+}
+
+/** Where templates come from; the operator's own are remembered. */
+export interface Templates {
+  readonly reader: TemplateReader;
+  readonly operator: OperatorTemplatesSource;
+}
+
+/** The root of what is deployed: Lambda names it, npm scripts run in it. */
+const deployed = (env: Outside['env']): string => `${env['LAMBDA_TASK_ROOT'] ?? '.'}/infra/templates`;
+
+/** Templates of the bundle, of S3 with the functions' role, and of the web: for operator and authors, once per container. */
+export function connectTemplateSources({ config, outside }: Shared): Templates {
+  const { env, clock, wire = systemWire } = outside;
+  const reader = connectTemplates({
+    sources: config.templateSources,
+    folder: deployed(env),
+    region: env['AWS_REGION'] ?? env['AWS_DEFAULT_REGION'] ?? null,
+    s3Endpoint: env['AWS_ENDPOINT_URL_S3'] ?? env['AWS_ENDPOINT_URL'] ?? null,
+    credentials: defaultProvider(),
+    wire,
+    clock,
+  });
+  const { jobTemplate, profiles } = config;
+  return { reader, operator: operatorTemplates({ jobTemplate, profiles, reader, clock }) };
 }
 
 /** Opens the cluster for one invocation: a token of its own, a session of its own. */

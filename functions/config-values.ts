@@ -57,6 +57,18 @@ export function parseList(text: string): Parsed<readonly string[]> {
   return isTextList(json.value) ? good(json.value) : bad('must be a list of texts');
 }
 
+const sourcePrefix = /^(?:s3|gs|https?):\/\/[^\s/?#@]+(?:\/[^\s?#]*)?$/u;
+
+/** Prefixes of places: a scheme, a host or bucket, and perhaps the beginning of a path. */
+export function parseSources(text: string): Parsed<readonly string[]> {
+  const list = parseList(text);
+  if (!list.ok) return list;
+  const wrong = list.value.find((source) => !sourcePrefix.test(source));
+  return wrong === undefined
+    ? list
+    : bad(`must hold prefixes such as s3://bucket/folder or https://host/folder; ${JSON.stringify(wrong)} is none`);
+}
+
 /** `gpu=4,etl=50`: a whole number for each label. */
 export function parseLimits(text: string): Parsed<ReadonlyMap<string, number>> {
   const limits = new Map<string, number>();

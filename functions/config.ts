@@ -8,6 +8,7 @@ import {
   parseLimits,
   parseList,
   parsePodSecret,
+  parseSources,
   parseUrl,
   parseWhole,
   type Parsed,
@@ -43,7 +44,12 @@ export interface Config {
   readonly agentName: string;
   readonly agentLabels: readonly string[];
   readonly stackId: string;
+  /** Where the operator's template is, or itself; read when a Job needs it. */
   readonly jobTemplate: string | null;
+  /** The same for the profiles. */
+  readonly profiles: string | null;
+  /** Prefixes of places from which a flow's `job_template_path` may come. */
+  readonly templateSources: readonly string[];
   readonly serviceAccountName: string | null;
   readonly imagePullSecrets: readonly string[];
   readonly jobEnv: Readonly<Record<string, string>>;
@@ -194,6 +200,8 @@ function jobs(reader: Reader) {
   return {
     namespace: reader.value('NAMESPACE', matching(dnsLabel, 'must be the name of a namespace'), ''),
     jobTemplate: reader.text('JOB_TEMPLATE'),
+    profiles: reader.text('PROFILES'),
+    templateSources: reader.optional('TEMPLATE_SOURCES', parseSources) ?? [],
     serviceAccountName: reader.text('SERVICE_ACCOUNT_NAME'),
     imagePullSecrets: reader.optional('IMAGE_PULL_SECRETS', parseList) ?? [],
     jobEnv: reader.optional('JOB_ENV', parseEnvironment) ?? {},

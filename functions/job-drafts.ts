@@ -1,22 +1,32 @@
+import type { Clock } from './clock.ts';
 import type { Config } from './config.ts';
 import type { JobDraft } from './core/dispatch-plan.ts';
 import type { FlowRun, FlowRunId } from './core/flow-run.ts';
 import { buildJob, type JobPolicy } from './core/job-spec.ts';
 import type { ResolvedTemplate } from './core/job-template.ts';
-import { isJsonObject, type JsonObject } from './core/json.ts';
-import { templateSourceOf } from './core/run-config.ts';
-import { BoundaryError } from './errors.ts';
+import { templateSourceOf, type TemplateSource } from './core/run-config.ts';
 import type { Secret } from './secret.ts';
 import type { Source } from './source.ts';
+import type { OperatorTemplates, OperatorTemplatesSource } from './templates/operator-templates.ts';
+import type { TemplateReader } from './templates/template-reader.ts';
 import { parseYamlTemplate } from './yaml-template.ts';
 
 /** What a Job needs from outside its flow run and the configuration. */
 export interface DraftSources {
   readonly tenantId: () => string | null;
   readonly token: Source<Secret | null>;
+  readonly operator: OperatorTemplatesSource;
+  readonly reader: TemplateReader;
+  readonly clock: Clock;
 }
 
 type Drafter = (run: FlowRun, identity: { readonly key: string; readonly claimId: string }) => JobDraft;
+
+/** All templates of a tick together: what is not read by then waits for the next tick, and the other runs go on. */
+const readingMs = 10_000;
+
+/** Reads at a time. */
+const lanes = 16;
 
 async function podTokenOf(config: Config, token: Source<Secret | null>): Promise<JobPolicy['podToken']> {
   if (config.podToken.kind === 'secret')
@@ -25,16 +35,7 @@ async function podTokenOf(config: Config, token: Source<Secret | null>): Promise
   return secret === null ? { kind: 'none' } : { kind: 'plain', value: secret.reveal() };
 }
 
-/** The operator's template; a broken one is a configuration error: nothing is claimed. */
-async function operatorTemplate(text: string | null): Promise<JsonObject | null> {
-  if (text === null) return null;
-  const parsed = await parseYamlTemplate(text);
-  if (parsed.kind === 'template' && isJsonObject(parsed.template)) return parsed.template;
-  const why = parsed.kind === 'refused' ? parsed.message : 'The job template is not a mapping.';
-  throw new BoundaryError('CONFIG_INVALID', `JOB_TEMPLATE: ${why}`, { retry: 'never' });
-}
-
-async function jobPolicyOf(config: Config, sources: DraftSources): Promise<JobPolicy> {
+async function jobPolicyOf(config: Config, sources: DraftSources, operator: OperatorTemplates): Promise<JobPolicy> {
   return {
     namespace: config.namespace,
     agentLabels: config.agentLabels,
@@ -47,32 +48,83 @@ async function jobPolicyOf(config: Config, sources: DraftSources): Promise<JobPo
     sendFlowRunLogs: config.sendFlowRunLogs,
     serviceAccountName: config.serviceAccountName,
     imagePullSecrets: config.imagePullSecrets,
-    jobTemplate: await operatorTemplate(config.jobTemplate),
+    jobTemplate: operator.jobTemplate,
+    profiles: operator.profiles,
     templatePolicy: config.templatePolicy,
     ttlSeconds: Math.ceil(Math.max(config.ttlSucceededMs, config.ttlFailedMs) / 1000),
   };
 }
 
-async function resolveTemplate(run: FlowRun): Promise<ResolvedTemplate | null> {
-  const source = templateSourceOf(run.runConfig);
-  if (source.kind === 'yaml-string') return parseYamlTemplate(source.text);
-  if (source.kind !== 'path') return null;
-  const message = `The job template path ${source.path} is not among the sources that this stack allows.`;
-  return { kind: 'refused', rule: 'template-source-not-allowed', message };
+type Outside = Extract<TemplateSource, { kind: 'yaml-string' | 'path' }>;
+
+/** Runs of one flow share their template: it is read and parsed once. */
+const keyOf = (source: Outside): string => (source.kind === 'path' ? `path ${source.path}` : `text ${source.text}`);
+
+/** The templates of a tick's runs, read side by side within one limit. */
+class TemplateRound {
+  readonly #sources: DraftSources;
+  readonly #signal: AbortSignal;
+  readonly #endsAt: number;
+  readonly #read = new Map<string, ResolvedTemplate>();
+
+  constructor(sources: DraftSources, signal: AbortSignal) {
+    const { clock } = sources;
+    this.#sources = sources;
+    this.#signal = AbortSignal.any([signal, clock.limit(readingMs)]);
+    this.#endsAt = clock.now().getTime() + readingMs;
+  }
+
+  async read(wanted: readonly Outside[]): Promise<ReadonlyMap<string, ResolvedTemplate>> {
+    const queue = [...new Map(wanted.map((source) => [keyOf(source), source]))].values();
+    const lane = async (): Promise<void> => {
+      for (const [key, source] of queue) {
+        // Parsing holds the timers up, hence the clock beside the signal.
+        if (this.#isOver()) return;
+        const template = await this.#resolve(source);
+        // Cut short by what others took, it says nothing about this one.
+        if (!this.#isOver()) this.#read.set(key, template);
+      }
+    };
+    await Promise.all(Array.from({ length: lanes }, lane));
+    return this.#read;
+  }
+
+  #isOver(): boolean {
+    return this.#signal.aborted || this.#sources.clock.now().getTime() >= this.#endsAt;
+  }
+
+  async #resolve(source: Outside): Promise<ResolvedTemplate> {
+    if (source.kind === 'yaml-string') return parseYamlTemplate(source.text);
+    const read = await this.#sources.reader.readAuthors(source.path, this.#signal);
+    return read.kind === 'text' ? parseYamlTemplate(read.text) : read;
+  }
 }
 
-async function resolveTemplates(runs: readonly FlowRun[]): Promise<ReadonlyMap<FlowRunId, ResolvedTemplate>> {
-  const resolved = await Promise.all(runs.map(async (run) => [run.id, await resolveTemplate(run)] as const));
-  return new Map(resolved.flatMap(([id, template]) => (template === null ? [] : [[id, template] as const])));
-}
+const isOutside = (source: TemplateSource): source is Outside =>
+  source.kind === 'yaml-string' || source.kind === 'path';
+
+const notYet: JobDraft = {
+  kind: 'not-yet',
+  why: `the templates of this tick took more than ${readingMs / 1000} s to read`,
+};
 
 /** Prepares what the Jobs of a tick have in common, and the templates of its runs, once; the drafter is pure. */
-export function prepareDrafts(config: Config, sources: DraftSources): (runs: readonly FlowRun[]) => Promise<Drafter> {
-  return async (runs) => {
-    const policy = await jobPolicyOf(config, sources);
-    const templates = await resolveTemplates(runs);
+export function prepareDrafts(
+  config: Config,
+  sources: DraftSources,
+): (runs: readonly FlowRun[], signal: AbortSignal) => Promise<Drafter> {
+  return async (runs, signal) => {
+    const policy = await jobPolicyOf(config, sources, await sources.operator(signal));
+    const outside = new Map<FlowRunId, Outside>();
+    for (const run of runs) {
+      const source = templateSourceOf(run.runConfig);
+      if (isOutside(source)) outside.set(run.id, source);
+    }
+    const read = await new TemplateRound(sources, signal).read([...outside.values()]);
     return (run, { key, claimId }) => {
-      const resolvedTemplate = templates.get(run.id);
+      const source = outside.get(run.id);
+      const resolvedTemplate = source === undefined ? undefined : read.get(keyOf(source));
+      if (source !== undefined && resolvedTemplate === undefined) return notYet;
       const identity = { key, claimId, stackId: config.stackId };
       return buildJob({ run, identity, policy, ...(resolvedTemplate === undefined ? {} : { resolvedTemplate }) });
     };

@@ -55,7 +55,12 @@ export const variables = [
   },
   { name: 'AGENT_LABELS', fallback: null, meaning: "as the agent's `--label`; comma-separated or JSON" },
   { name: 'STACK_ID', fallback: null, shown: 'service-stage', meaning: 'ownership label on every Job' },
-  { name: 'JOB_TEMPLATE', fallback: null, shown: 'built in', meaning: "operator's Job template as YAML" },
+  {
+    name: 'JOB_TEMPLATE',
+    fallback: null,
+    shown: 'built in',
+    meaning: "operator's Job template: YAML, a file in `infra/templates/`, or `s3://bucket/key`",
+  },
   { name: 'SERVICE_ACCOUNT_NAME', fallback: null, meaning: "as the agent's `--service-account-name`" },
   { name: 'IMAGE_PULL_SECRETS', fallback: null, meaning: "as the agent's `--image-pull-secrets`" },
   { name: 'JOB_ENV', fallback: null, meaning: 'environment of every flow: a JSON object, or one `KEY=VALUE` a line' },
@@ -63,6 +68,17 @@ export const variables = [
     name: 'TEMPLATE_POLICY',
     fallback: 'baseline',
     meaning: "`open`, `baseline` or `locked`: what a flow author's template may set",
+  },
+  {
+    name: 'TEMPLATE_SOURCES',
+    fallback: null,
+    meaning: "allowed prefixes for flows' `job_template_path`: `s3://bucket/folder`, `https://host/folder`",
+  },
+  {
+    name: 'PROFILES',
+    fallback: null,
+    meaning:
+      'templates and in-flight caps by run label: YAML, a file in `infra/templates/`, or `s3://bucket/key` ([guide](infra/guides/job-template.md#profiles))',
   },
   { name: 'MAX_IN_FLIGHT', fallback: '500', meaning: 'active Jobs of this stack at any time' },
   { name: 'MAX_PER_TICK', fallback: '1000', meaning: 'Jobs created by one tick' },

@@ -107,6 +107,10 @@ describe('problems', () => {
       env: { CREATE_CONCURRENCY: '65' },
       wantVariable: 'CREATE_CONCURRENCY',
     },
+    'a source without a scheme': { env: { TEMPLATE_SOURCES: 's3://a,templates' }, wantVariable: 'TEMPLATE_SOURCES' },
+    'a source of the bundle': { env: { TEMPLATE_SOURCES: 'agent://a' }, wantVariable: 'TEMPLATE_SOURCES' },
+    'a source with a user': { env: { TEMPLATE_SOURCES: 'https://me@a.example/x' }, wantVariable: 'TEMPLATE_SOURCES' },
+    'a source with a query': { env: { TEMPLATE_SOURCES: 'https://a.example/x?y' }, wantVariable: 'TEMPLATE_SOURCES' },
     'a switch that is neither': { env: { DISPATCH_PAUSED: 'yes' }, wantVariable: 'DISPATCH_PAUSED' },
   };
   for (const [name, { env, wantVariable }] of Object.entries(cases)) {
@@ -123,6 +127,13 @@ describe('values', () => {
   it('an environment value keeps its equals signs', () => {
     assert.deepEqual(configOf({ JOB_ENV: 'A=b=c\nD=' }).jobEnv, { A: 'b=c', D: '' });
     assert.deepEqual(configOf({ JOB_ENV: '{"A": "x", "N": 2, "B": true}' }).jobEnv, { A: 'x', N: '2', B: 'true' });
+  });
+
+  it('sources of templates are prefixes, comma-separated or JSON', () => {
+    const sources = ['s3://flows', 'https://a.example:8443/flows/'];
+    assert.deepEqual(configOf({ TEMPLATE_SOURCES: sources.join(', ') }).templateSources, sources);
+    assert.deepEqual(configOf({ TEMPLATE_SOURCES: JSON.stringify(sources) }).templateSources, sources);
+    assert.deepEqual(configOf({}).templateSources, []);
   });
 
   it('patience without end is 0', () => assert.equal(configOf({ PENDING_GRACE: '0' }).pendingGraceMs, 0));

@@ -26,10 +26,14 @@ export interface DispatchPolicy {
   readonly paused: boolean;
 }
 
-/** The Job of a submit, or why there cannot be one. */
+/** The Job of a submit, why there cannot be one, or why it cannot be told in this tick. */
 export type JobDraft =
   | { readonly kind: 'job'; readonly job: V1Job; readonly warnings: readonly string[] }
-  | { readonly kind: 'refused'; readonly rule: string; readonly message: string };
+  | { readonly kind: 'refused'; readonly rule: string; readonly message: string }
+  | { readonly kind: 'not-yet'; readonly why: string };
+
+/** Under it a run is held whose Job cannot be told in this tick. */
+const notYetRule = 'template-not-read-yet';
 
 /** `claim` writes Submitted first; `retry` writes no state (protocol rule 17). */
 export type SubmitMode = 'claim' | 'retry';
@@ -238,7 +242,7 @@ const holdRules: readonly HoldRule[] = [
   {
     name: 'label-at-capacity',
     matches: ({ slots, run }) => slots.fullLabel(run.labels) !== null,
-    why: ({ slots, run }) => `LABEL_LIMITS: ${slots.fullLabel(run.labels)} is full`,
+    why: ({ slots, run }) => `label ${slots.fullLabel(run.labels)} is at its limit (LABEL_LIMITS, PROFILES)`,
   },
   {
     name: 'tick-is-full',
@@ -257,6 +261,7 @@ const submitRules: Readonly<Record<DueKind, string>> = {
 /** Names of the rules that hold a run, in their order, and of those under which one is submitted: for the documentation. */
 export const dispatchRuleNames: readonly string[] = [
   ...holdRules.map((rule) => rule.name),
+  notYetRule,
   ...Object.values(submitRules),
 ];
 
@@ -292,6 +297,7 @@ function decide(observed: Observed): DispatchDecision {
     startAt,
   } as const;
   const draft = input.draft(run, common);
+  if (draft.kind === 'not-yet') return { kind: 'hold', rule: notYetRule, run, why: draft.why, heartbeat: false };
   if (draft.kind === 'refused') return { kind: 'reject', ...common, rule: draft.rule, message: draft.message };
   slots.take(run.labels);
   return { kind: 'submit', ...common, rule: submitRules[kind], job: draft.job, warnings: draft.warnings };

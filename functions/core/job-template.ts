@@ -1,9 +1,9 @@
-import { copyBounded, type DraftMap, isDraftMap, type Layer, LayeredJob } from './job-document.ts';
+import { copyBounded, type DraftMap, isDraftMap, type Layer, LayeredJob, type Path } from './job-document.ts';
 import { isJsonObject, type Json, type JsonObject } from './json.ts';
 import type { RunConfig } from './run-config.ts';
 import { overlay } from './template-merge.ts';
 import { applyTemplatePolicy, type Removed, type TemplatePolicy } from './template-policy.ts';
-import { shapeProblem } from './template-shape.ts';
+import { shapeFault, shapeProblem } from './template-shape.ts';
 
 /** No Job can be made; the message is for the flow author and becomes that of the Failed state. */
 export interface RefusedJob {
@@ -61,10 +61,36 @@ function checked(source: Json, whose: string): CheckedTemplate | RefusedJob {
 const authors = 'job template';
 const operators = "operator's job template";
 
+/** Why a template of the operator's cannot be used, as one sentence, and at which of its parts. */
+export interface TemplateFault {
+  readonly message: string;
+  readonly at: Path;
+}
+
+/** Checks the operator's template as every Job would; null when it can make one. */
+export function operatorTemplateFault(template: Json): TemplateFault | null {
+  const result = checked(template, operators);
+  if (result.kind === 'checked') return null;
+  const copy = copyBounded(template);
+  const fault = copy.kind === 'copied' && isDraftMap(copy.value) ? shapeFault(copy.value) : null;
+  return { message: result.message, at: fault?.at ?? [] };
+}
+
 /** Why an operator's template cannot make a Job, as one sentence; null when it can. For a check at start. */
 export function operatorTemplateProblem(template: Json): string | null {
-  const result = checked(template, operators);
-  return result.kind === 'refused' ? result.message : null;
+  return operatorTemplateFault(template)?.message ?? null;
+}
+
+/** Checks a profile over the built-in template; null when that can make a Job. */
+export function profileFault(profile: Json): TemplateFault | null {
+  const copy = copyBounded(profile);
+  if (copy.kind === 'refused') return { message: `The profile cannot be used: ${copy.problem}.`, at: [] };
+  if (!isDraftMap(copy.value)) return { message: 'The profile cannot be used: it is not a map.', at: [] };
+  const base = copyBounded(builtIn);
+  const job = new LayeredJob(base.kind === 'copied' && isDraftMap(base.value) ? base.value : {}, 'built-in template');
+  overlay(job, copy.value, 'profile');
+  const fault = shapeFault(job.document);
+  return fault === null ? null : { message: `The profile cannot be used: ${fault.problem}.`, at: fault.at };
 }
 
 const isEmpty = (template: Json): boolean =>

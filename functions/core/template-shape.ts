@@ -49,8 +49,19 @@ const shapes: readonly Shape[] = [
   { at: [...flowContainer, 'resources', 'limits'], want: 'a map', fits: isMapOrNothing },
 ];
 
+/** A part of a template that no Job can be generated from, and the end of a sentence that says why. */
+export interface ShapeFault {
+  readonly at: Path;
+  readonly problem: string;
+}
+
+/** The first part of a template from which no Job can be generated; null when one can. */
+export function shapeFault(template: DraftMap): ShapeFault | null {
+  const wrong = shapes.find(({ at, fits }) => !fits(readAt(template, at)));
+  return wrong === undefined ? null : { at: wrong.at, problem: `\`${pointerOf(wrong.at)}\` must be ${wrong.want}` };
+}
+
 /** Why no Job can be generated from a template, as the end of a sentence; null when one can. */
 export function shapeProblem(template: DraftMap): string | null {
-  const wrong = shapes.find(({ at, fits }) => !fits(readAt(template, at)));
-  return wrong === undefined ? null : `\`${pointerOf(wrong.at)}\` must be ${wrong.want}`;
+  return shapeFault(template)?.problem ?? null;
 }

@@ -22,9 +22,17 @@ type Deps = TickDeps<'listDueRuns' | 'readRuns' | 'write', 'listJobs' | 'createJ
     runs: readonly FlowRun[],
     signal: AbortSignal,
   ) => Promise<(run: FlowRun, identity: { readonly key: string; readonly claimId: string }) => JobDraft>;
+  /** In-flight caps by label that have to be read first; where the policy has one too, the smaller holds. */
+  readonly labelCaps?: (signal: AbortSignal) => Promise<ReadonlyMap<string, number>>;
 };
 
 type Cluster = Awaited<ReturnType<Deps['cluster']>>;
+
+/** Something that is so because it is configured so, and that somebody should look at. */
+export interface StandingWarning {
+  readonly rule: string;
+  readonly why: string;
+}
 
 export interface DispatchSettings {
   readonly policy: DispatchPolicy;
@@ -33,6 +41,8 @@ export interface DispatchSettings {
   readonly pendingGraceMs: number;
   /** Q of the protocol: time limit of dispatch + 60 s + 10 s. */
   readonly quietAgeMs: number;
+  /** Said once per tick. */
+  readonly warnings?: readonly StandingWarning[];
 }
 
 /** Runs due this far ahead are pulled and waited for, as the peer does (prefect 1.4.1, agent/agent.py). */
@@ -78,6 +88,9 @@ class DispatchTick {
 
   async run(): Promise<TickReport> {
     return this.#record.run(async () => {
+      for (const { rule, why } of this.#settings.warnings ?? []) {
+        this.#record.report({ kind: 'warned', rule, action: 'create-job', runId: null, job: null, why });
+      }
       try {
         return await this.#rounds();
       } finally {
@@ -98,6 +111,14 @@ class DispatchTick {
       const goesOn = more && this.#record.countOf('created') > before && this.#budget.leftMs() > roundMs;
       if (problem !== null || !goesOn || this.#leftThisTick() === 0) return problem;
     }
+  }
+
+  async #policy(): Promise<DispatchPolicy> {
+    const { policy } = this.#settings;
+    const caps = (await this.#deps.labelCaps?.(this.#budget.signal(claimLimitMs))) ?? new Map<string, number>();
+    const labelLimits = new Map(policy.labelLimits);
+    for (const [label, cap] of caps) labelLimits.set(label, Math.min(cap, labelLimits.get(label) ?? cap));
+    return { ...policy, labelLimits, maxPerTick: this.#leftThisTick() };
   }
 
   #leftThisTick(): number {
@@ -153,7 +174,7 @@ class DispatchTick {
     const decisions = planDispatch({
       due,
       jobs,
-      policy: { ...this.#settings.policy, maxPerTick: this.#leftThisTick() },
+      policy: await this.#policy(),
       now: this.#deps.clock.now(),
       horizon: new Date(this.#budget.deadline.getTime() - createLimitMs),
       newClaimId: this.#deps.newId,

@@ -69,10 +69,15 @@ export const dispatchRuleTexts: readonly RuleText[] = [
   },
   {
     rule: 'label-at-capacity',
-    when: 'a label of the run has reached its `LABEL_LIMITS`',
+    when: 'a label of the run has reached its cap in `LABEL_LIMITS` or `PROFILES`',
     what: 'held until a Job with that label ends',
   },
   { rule: 'tick-is-full', when: 'this tick has submitted `MAX_PER_TICK` runs', what: 'held for the next tick' },
+  {
+    rule: 'template-not-read-yet',
+    when: 'reading the templates of older runs took all the time there is for it',
+    what: 'held for the next tick',
+  },
   {
     rule: 'due',
     when: 'the run is Scheduled and its time has come',

@@ -35,7 +35,7 @@ export const arrows: readonly Part[] = [
     imports: ['functions/config-values.ts', 'functions/secret.ts', 'functions/variables.ts'],
     modules: [],
   },
-  { part: 'functions/yaml-template.ts', imports: ['functions/core/'], modules: ['yaml'] },
+  { part: 'functions/yaml-template.ts', imports: ['functions/core/'], modules: ['type yaml', 'yaml'] },
 
   // Clients parse into core types and never import each other.
   {
@@ -69,10 +69,23 @@ export const arrows: readonly Part[] = [
     modules: [],
   },
 
+  // Where templates come from: what an author's path names is fetched behind a guard of its own.
+  {
+    part: 'functions/templates/',
+    imports: ['functions/aws/s3-object.ts', 'functions/core/', 'functions/yaml-template.ts', ...foundation],
+    types: ['functions/aws/eks-token.ts'],
+    modules: ['node:dns/promises', 'node:fs/promises', 'node:http', 'node:https', 'node:net', 'node:path'],
+  },
   {
     part: 'functions/job-drafts.ts',
-    imports: ['functions/core/', 'functions/errors.ts', 'functions/yaml-template.ts'],
-    types: ['functions/config.ts', 'functions/secret.ts', 'functions/source.ts'],
+    imports: ['functions/core/', 'functions/yaml-template.ts'],
+    types: [
+      'functions/clock.ts',
+      'functions/config.ts',
+      'functions/secret.ts',
+      'functions/source.ts',
+      'functions/templates/',
+    ],
     modules: [],
   },
   { part: 'functions/telemetry.ts', imports: ['functions/core/'], types: ['functions/config.ts'] },
@@ -83,6 +96,7 @@ export const arrows: readonly Part[] = [
       'functions/core/',
       'functions/kubernetes/',
       'functions/prefect/',
+      'functions/templates/',
       'functions/ticks/',
       ...foundation,
     ],

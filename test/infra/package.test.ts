@@ -133,6 +133,10 @@ describe('the package that is deployed', () => {
     ]);
   });
 
+  it('reads no object of S3 unless told which', () => {
+    assert.deepEqual(namesOfType(template, 'AWS::IAM::Policy'), []);
+  });
+
   it('makes an empty secret that outlives the stack', () => {
     assert.equal(template.Resources['RunnerToken']?.DeletionPolicy, 'Retain');
     assert.deepEqual(Object.keys(propertiesOf(template, 'RunnerToken')), ['Description']);
@@ -156,6 +160,7 @@ describe('the package that is deployed', () => {
       'dist/dispatch/credentials.js',
       'dist/dispatch/index.js',
       'dist/dispatch/yaml.js',
+      'infra/templates/gpu.yaml',
     ]);
     assert.deepEqual(filesInZip(path.join(folder, 'reconcile.zip')), [
       'dist/reconcile/credentials.js',
@@ -190,6 +195,7 @@ describe('the package of a stack with every param given', () => {
       '--stage',
       'production',
       ...params(Object.fromEntries(settable.map((name) => [camelCase(name), `value of ${name}`]))),
+      ...params({ templateObjects: 'arn:aws:s3:::my.flows/templates/*' }),
       ...params({ secretArn, manageAccessEntry: 'false', scheduleEnabled: 'false', reservedConcurrency: 'none' }),
       ...params({ network: 'private', subnetIds: 'subnet-1,subnet-2', securityGroupIds: 'sg-1', logLevel: 'ERROR' }),
     ];
@@ -212,6 +218,18 @@ describe('the package of a stack with every param given', () => {
     assert.deepEqual(namesOfType(template, 'AWS::SecretsManager::Secret'), []);
     assert.deepEqual(namesOfType(template, 'AWS::EKS::AccessEntry'), []);
     assert.deepEqual(statementsOf(template).at(-1)?.['Resource'], secretArn);
+  });
+
+  it('may read the objects that templates come from, and no others', () => {
+    const [name = ''] = namesOfType(template, 'AWS::IAM::Policy');
+    const { PolicyDocument, Roles } = propertiesOf(template, name) as {
+      PolicyDocument: { Statement: readonly unknown[] };
+      Roles: unknown;
+    };
+    assert.deepEqual(Roles, [{ Ref: 'IamRoleLambdaExecution' }]);
+    assert.deepEqual(PolicyDocument.Statement, [
+      { Effect: 'Allow', Action: 's3:GetObject', Resource: 'arn:aws:s3:::my.flows/templates/*' },
+    ]);
   });
 
   it('stops the schedules and reserves no concurrency', () => {

@@ -1,9 +1,10 @@
-import type { Clock } from '../../functions/clock.ts';
+import { systemClock, type Clock } from '../../functions/clock.ts';
 import type { Config } from '../../functions/config.ts';
 import { parseConfig } from '../../functions/config.ts';
 import type { FlowRunId } from '../../functions/core/flow-run.ts';
 import type { TickReport } from '../../functions/core/tick-report.ts';
-import { prepareDrafts } from '../../functions/job-drafts.ts';
+import { prepareDrafts, type DraftSources } from '../../functions/job-drafts.ts';
+import { connectTemplates } from '../../functions/templates/template-reader.ts';
 import { connectKubernetes } from '../../functions/kubernetes/gateway.ts';
 import type { ApiSession } from '../../functions/kubernetes/session.ts';
 import { quietAgeMs } from '../../functions/limits.ts';
@@ -67,6 +68,20 @@ const silent: TickEvents = {
   tickFinished: () => undefined,
 };
 
+/** A world without templates: none of the operator's, and nothing to read an author's from. */
+const noTemplates: Pick<DraftSources, 'operator' | 'reader'> = {
+  operator: async () => ({ jobTemplate: null, profiles: [], caps: new Map() }),
+  reader: connectTemplates({
+    sources: [],
+    folder: 'infra/templates',
+    region: null,
+    s3Endpoint: null,
+    credentials: () => Promise.reject(new Error('no credentials')),
+    wire: { resolve: async () => [], send: () => Promise.reject(new Error('no network')) },
+    clock: systemClock,
+  }),
+};
+
 const environment = {
   PREFECT_API: 'http://prefect.test/graphql',
   EKS_CLUSTER_NAME: 'test',
@@ -99,7 +114,12 @@ export class Container {
     const { stackId, maxInFlight, maxPerTick, labelLimits, lateRunLimitMs, dispatchPaused: paused } = config;
     const policy = { stackId, maxInFlight, maxPerTick, labelLimits, lateRunLimitMs, paused };
     const { agentName, createConcurrency, pendingGraceMs } = config;
-    const drafter = prepareDrafts(config, { tenantId: () => prefect.tenantId(), token: constant(null) });
+    const drafter = prepareDrafts(config, {
+      tenantId: () => prefect.tenantId(),
+      token: constant(null),
+      clock,
+      ...noTemplates,
+    });
     return runDispatchTick(
       {
         prefect,
