@@ -1,8 +1,7 @@
 import type { Clock } from './clock.ts';
 import type { Config } from './config.ts';
-import type { JobDraft } from './core/dispatch-plan.ts';
 import type { FlowRun, FlowRunId } from './core/flow-run.ts';
-import { buildJob, type JobPolicy } from './core/job-spec.ts';
+import { buildJob, type JobPolicy, type JobSpecResult } from './core/job-spec.ts';
 import type { ResolvedTemplate } from './core/job-template.ts';
 import { templateSourceOf, type TemplateSource } from './core/run-config.ts';
 import type { Secret } from './secret.ts';
@@ -20,7 +19,10 @@ export interface DraftSources {
   readonly clock: Clock;
 }
 
-type Drafter = (run: FlowRun, identity: { readonly key: string; readonly claimId: string }) => JobDraft;
+/** What dispatch plans with, and more: where each field of the Job comes from. */
+export type Drafted = JobSpecResult | { readonly kind: 'not-yet'; readonly why: string };
+
+type Drafter = (run: FlowRun, identity: { readonly key: string; readonly claimId: string }) => Drafted;
 
 /** All templates of a tick together: what is not read by then waits for the next tick, and the other runs go on. */
 const readingMs = 10_000;
@@ -103,7 +105,7 @@ class TemplateRound {
 const isOutside = (source: TemplateSource): source is Outside =>
   source.kind === 'yaml-string' || source.kind === 'path';
 
-const notYet: JobDraft = {
+const notYet: Drafted = {
   kind: 'not-yet',
   why: `the templates of this tick took more than ${readingMs / 1000} s to read`,
 };

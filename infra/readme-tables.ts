@@ -1,9 +1,10 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 
+import { guideTables } from './readme/guide-tables.ts';
 import { envExample, readmeTables, withTables } from './readme/tables.ts';
 
-const usage = `Rewrites the marked tables of README.md and the file .env.example from the lists in the source.
+const usage = `Rewrites the marked tables of README.md and the guides, and the file .env.example, from the lists in the source.
 
 Usage: npm run readme:tables
 
@@ -15,8 +16,11 @@ const at = (path: string): URL => new URL(`../${path}`, import.meta.url);
 
 function rewrite(): string {
   writeFileSync(at('README.md'), withTables(readFileSync(at('README.md'), 'utf8'), readmeTables()));
+  for (const [path, tables] of guideTables) {
+    writeFileSync(at(path), withTables(readFileSync(at(path), 'utf8'), tables));
+  }
   writeFileSync(at('.env.example'), envExample());
-  return 'README.md and .env.example are up to date.\n';
+  return 'README.md, the guides and .env.example are up to date.\n';
 }
 
 function versionText(): string {

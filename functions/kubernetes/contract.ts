@@ -64,6 +64,8 @@ export interface KubernetesGateway {
   /** Warning events of the namespace. */
   listWarnings(signal: AbortSignal): Promise<readonly ClusterEvent[]>;
   createJob(job: V1Job, signal: AbortSignal): Promise<CreateAnswer>;
+  /** The same, judged by admission and validation and not kept: `created` says that it would be. */
+  dryRunJob(job: V1Job, signal: AbortSignal): Promise<CreateAnswer>;
   /** With UID precondition and propagation policy, always. */
   deleteJob(
     job: { readonly name: JobName; readonly uid: string },

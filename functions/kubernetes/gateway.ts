@@ -9,6 +9,12 @@ import { openSession } from './session.ts';
 /** More than this of a log is not worth a flow run's page in the UI. */
 const maxLogBytes = 1024 * 1024;
 
+/** Logs are a courtesy to the reader: whatever keeps them away must not keep the run's outcome away. */
+async function textAt(api: Api, path: string, signal: AbortSignal): Promise<string | null> {
+  const answer = await api.send({ method: 'GET', path, signal }).catch(() => null);
+  return answer?.status === 200 ? answer.body : null;
+}
+
 /** Opens nothing: the first request does. */
 export function connectKubernetes(options: KubernetesOptions): KubernetesGateway {
   const { address, token, namespace, clock } = options;
@@ -38,13 +44,11 @@ export function connectKubernetes(options: KubernetesOptions): KubernetesGateway
       return list({ path: `${core}/events`, fieldSelector: 'type=Warning', what, signal }, observeEvent);
     },
     createJob: (job, signal) => writer.create(job, signal),
+    dryRunJob: (job, signal) => writer.create(job, signal, { dryRun: 'All' }),
     deleteJob: (job, propagation, signal) => writer.delete(job, propagation, signal),
-    readLogTail: async (...[pod, container, lines, signal]) => {
+    readLogTail: (...[pod, container, lines, signal]) => {
       const query = new URLSearchParams({ container, tailLines: String(lines), limitBytes: String(maxLogBytes) });
-      const path = `${core}/pods/${encodeURIComponent(pod)}/log?${query.toString()}`;
-      // Logs are a courtesy to the reader: whatever keeps them away must not keep the run's outcome away.
-      const answer = await api.send({ method: 'GET', path, signal }).catch(() => null);
-      return answer?.status === 200 ? answer.body : null;
+      return textAt(api, `${core}/pods/${encodeURIComponent(pod)}/log?${query.toString()}`, signal);
     },
     traffic: () => api.traffic(),
     unreadable: () => dropped,

@@ -46,6 +46,16 @@ const bodyOf = (text: string) => ({
   stream: () => new Blob([text]).stream(),
 });
 
+interface CreateOptions {
+  /** Judged and not kept. */
+  readonly dryRun?: 'All';
+}
+
+function createdOf({ metadata }: V1Job, headers: Readonly<Record<string, string>>): CreateAnswer {
+  if (metadata?.uid === undefined) return noAnswer('it created something without a UID');
+  return { kind: 'created', uid: metadata.uid, warnings: warningsOf(headers['warning']) };
+}
+
 /** Creates and deletes Jobs, and says what became of it as a value. Never throws. */
 export class JobWriter {
   readonly #options: JobWriterOptions;
@@ -62,15 +72,13 @@ export class JobWriter {
     );
   }
 
-  async create(job: V1Job, signal: AbortSignal): Promise<CreateAnswer> {
+  async create(job: V1Job, signal: AbortSignal, options: CreateOptions = {}): Promise<CreateAnswer> {
     // The generated serializer drops what its model does not know. The API server shall judge the Job as it is.
     const courier = this.#courier(signal, JSON.stringify(job));
-    const request = { namespace: this.#options.namespace, body: job, fieldValidation: 'Strict' };
+    const request = { namespace: this.#options.namespace, body: job, fieldValidation: 'Strict', ...options };
     try {
       const { data, headers } = await this.#batch.createNamespacedJobWithHttpInfo(request, { httpApi: courier });
-      const uid = data.metadata?.uid;
-      if (uid === undefined) return noAnswer('it created something without a UID');
-      return { kind: 'created', uid, warnings: warningsOf(headers['warning']) };
+      return createdOf(data, headers);
     } catch (error) {
       const answer = courier.answer();
       const refusal = refusalFrom(error, answer);

@@ -28,6 +28,7 @@ export function connectPrefect(options: PrefectOptions): PrefectClient {
     listUnfinishedRuns: (signal) => reader.listUnfinishedRuns(signal),
     write: (batch) => sendWrites(batch, endpoint),
     traffic: () => endpoint.traffic(),
+    askTenant: (signal) => membership.tenant(signal),
     tenantId,
   };
 }

@@ -112,6 +112,8 @@ export interface PrefectClient {
   /** One HTTP request with one operation per item. */
   write(batch: WriteBatch): Promise<WriteAnswers>;
   traffic(): PrefectTraffic;
+  /** The tenant, asked of the API where nobody knows it yet. Throws as reads do. */
+  askTenant(signal: AbortSignal): Promise<string>;
   /** Tenant in use, once known. */
   tenantId(): string | null;
 }

@@ -6,16 +6,9 @@ import { errorAdvice } from './errors.ts';
 import { reconcileExamples } from './reconcile-examples.ts';
 import { reconcileRuleTexts } from './reconcile-rules.ts';
 import type { RuleText } from './rule-text.ts';
+import { table } from './table.ts';
 
-type Row = readonly string[];
-
-const cell = (text: string): string => text.replaceAll('|', '\\|');
-const line = (cells: Row): string => `| ${cells.map(cell).join(' | ')} |`;
 const code = (text: string): string => `\`${text}\``;
-
-function table(head: Row, rows: readonly Row[]): string {
-  return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
-}
 
 /** Params that have a name of their own, or none: a param would put the token itself into the template of the stack. */
 const otherParams: ReadonlyMap<string, string | null> = new Map([

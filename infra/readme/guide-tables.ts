@@ -1,0 +1,50 @@
+import { jobDifferences, type JobDifference } from '../../functions/core/job-differences.ts';
+import { listMerges, type ListMerge } from '../../functions/core/template-merge.ts';
+import { table } from './table.ts';
+import { levelOfRule, templateRuleTexts } from './template-rules.ts';
+
+const code = (text: string): string => `\`${text}\``;
+
+const identities: Readonly<Record<ListMerge['identity'], string>> = {
+  'first-then-name': 'the first is the first (the flow’s own), the others go by `name`',
+  name: '`name`',
+  mountPath: '`mountPath`',
+  whole: 'equal as a whole',
+};
+
+function mergeTable(): string {
+  const rows = listMerges.map(({ field, identity, deep }) => [
+    code(field),
+    identities[identity],
+    deep ? 'joined, field by field' : 'the stronger one',
+  ]);
+  return table(['list', 'the same element', 'of two of the same'], rows);
+}
+
+function ruleTable(): string {
+  const rows = templateRuleTexts.map(({ rule, what, why }) => [code(rule), levelOfRule(rule) ?? '', what, why]);
+  return table(['rule', 'from level', 'takes out', 'because'], rows);
+}
+
+const kinds: Readonly<Record<JobDifference['kind'], string>> = {
+  job: 'in the Job',
+  refusal: 'we refuse',
+  acceptance: 'we go on',
+};
+
+function differenceTable(): string {
+  const rows = jobDifferences.map(({ name, kind, what, why }) => [code(name), kinds[kind], what, why]);
+  return table(['difference', 'where', 'what', 'why'], rows);
+}
+
+/** Tables outside of the README, by the file that has their markers. */
+export const guideTables: ReadonlyMap<string, ReadonlyMap<string, string>> = new Map([
+  [
+    'infra/guides/job-template.md',
+    new Map([
+      ['list-merges', mergeTable()],
+      ['template-rules', ruleTable()],
+    ]),
+  ],
+  ['infra/decisions/0009-where-jobs-differ.md', new Map([['job-differences', differenceTable()]])],
+]);
