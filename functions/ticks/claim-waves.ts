@@ -101,13 +101,19 @@ export class ClaimWaves {
     let rest = items;
     while (rest[0] !== undefined && this.#mayClaim()) {
       await this.#deps.budget.wait(rest[0].startAt);
+      // The wait for a start may have taken the time that the create needs.
+      if (!this.#mayClaim()) break;
       const now = this.#deps.now();
       const due = rest.slice(0, this.#pace.size).filter((item) => item.startAt <= now);
       if (due.length === 0) break;
       rest = rest.slice(due.length);
       await this.#wave(due, rest);
     }
-    for (const item of rest) this.#say(item, 'held', this.#whyNoMore());
+    this.#hold(rest);
+  }
+
+  #hold(items: readonly Item[]): void {
+    for (const item of items) this.#say(item, 'held', this.#whyNoMore());
   }
 
   #mayClaim(): boolean {
@@ -123,17 +129,24 @@ export class ClaimWaves {
   async #wave(due: readonly Item[], rest: readonly Item[]): Promise<void> {
     const begun = this.#deps.now().getTime();
     this.#waves += 1;
+    let ready = due;
     try {
-      const ready = await this.#freshen(due);
-      await this.#claim(ready.filter((item) => item.mode === 'claim'));
-      await this.#readAgain([...ready, ...rest.slice(0, this.#pace.size)]);
-      await this.#settle(ready);
+      ready = await this.#freshen(due);
+      // The read may have taken the time that the create needs.
+      if (this.#mayClaim()) await this.#claimAndCreate(ready, rest);
+      else this.#hold(ready);
     } catch (error) {
       // A read that fails creates nothing: the claims heal by protocol rule 10.
       const why = error instanceof Error ? error.message : 'no readable answer';
-      for (const item of due) this.#say(item, 'unknown', why);
+      for (const item of ready) this.#say(item, 'unknown', why);
     }
     this.#lastWaveMs = Math.max(1_000, this.#deps.now().getTime() - begun);
+  }
+
+  async #claimAndCreate(ready: readonly Item[], rest: readonly Item[]): Promise<void> {
+    await this.#claim(ready.filter((item) => item.mode === 'claim'));
+    await this.#readAgain([...ready, ...rest.slice(0, this.#pace.size)]);
+    await this.#settle(ready);
   }
 
   async #readAgain(items: readonly Item[]): Promise<void> {

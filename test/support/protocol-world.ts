@@ -17,6 +17,11 @@ export const isClaim = ({ body }: LocalRequest): boolean =>
 export const isFailure = ({ body }: LocalRequest): boolean =>
   body.includes('"Failed"') && body.includes('set_flow_run_states');
 
+export const isWrite = ({ body }: LocalRequest, state: string): boolean =>
+  body.includes(`"${state}"`) && body.includes('set_flow_run_states');
+
+export const isReadById = ({ body }: LocalRequest): boolean => body.includes('"where":{"id":{"_in"');
+
 /** A world with one due run; `run` names it. */
 export function aWorld(env: Readonly<Record<string, string>> = {}) {
   const world = new SimulatedWorld();

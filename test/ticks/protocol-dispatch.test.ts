@@ -9,6 +9,7 @@ import {
   minute,
   isCreate,
   isClaim,
+  isReadById,
   aWorld,
   stateOf,
   historyOf,
@@ -247,5 +248,34 @@ describe('protocol rule 8: create only while more than 10 s are left', () => {
     const { world, runId, agent } = aWorld();
     await agent.dispatch(16_000);
     assert.equal(stateOf(world, runId), 'Scheduled');
+  });
+
+  const waitingFor = async (limitMs: number) => {
+    const { world, runId, agent } = aWorld();
+    set(world, runId, 'Success');
+    const later = seedFlowRun(world.prefect, { startTime: at('+7s') }, at('-2m'));
+    const report = await agent.dispatch(limitMs);
+    return { state: stateOf(world, later), held: report.counts.held };
+  };
+
+  it('enough time is left after the wait for a start: claimed', async () =>
+    assert.deepEqual(await waitingFor(24_001), { state: 'Submitted', held: 0 }));
+  it('the wait for a start took it: not claimed', async () =>
+    assert.deepEqual(await waitingFor(24_000), { state: 'Scheduled', held: 1 }));
+
+  it('the read before the claim took it: not claimed, and told once', async () => {
+    const { world, runId, agent } = aWorld();
+    let reads = 0;
+    world.onKubernetes = before(
+      () => true,
+      () => world.clock.advance(3_000),
+    );
+    world.onPrefect = (request, forward) => {
+      if (isReadById(request) && (reads += 1) === 1) world.clock.advance(30_000);
+      return forward();
+    };
+    const report = await agent.dispatch();
+    assert.equal(stateOf(world, runId), 'Scheduled');
+    assert.deepEqual([reads, report.counts.held, report.outcomes.length], [1, 1, 1]);
   });
 });
