@@ -1,5 +1,5 @@
 import type { FlowRun, StateRow } from './flow-run.ts';
-import { inOrder, isOurs, lastRow } from './history.ts';
+import { contextOf, effectiveState, inOrder, isOurs, lastRow } from './history.ts';
 
 /** State, version, and the rows behind them: what a write was decided on (protocol rule 11). */
 export function sameTruth(basis: FlowRun, fresh: FlowRun): boolean {
@@ -32,4 +32,27 @@ export function judgeWrite(basis: FlowRun, after: FlowRun, stackId: string): Wri
   const slipped = foreign.at(-1);
   if (slipped === undefined) return { kind: 'stands' };
   return news.at(-1) === slipped ? { kind: 'superseded' } : { kind: 'covers', row: slipped };
+}
+
+/** States that a write of ours may lie over, when it is what it was meant to be. */
+const rightfulGround: Readonly<Record<string, ReadonlySet<string>>> = {
+  // Submitted of somebody else is theirs to go on with; the server's lock would refuse to have it back.
+  Submitted: new Set(['Scheduled', 'Submitted']),
+  Failed: new Set(['Running', 'Failed']),
+  Cancelled: new Set(['Cancelled', 'Cancelling']),
+};
+
+/**
+ * The foreign state that a standing write of ours lies over by mistake, or null: the write came late, and what was to be
+ * written back after it was lost (protocol rules 7 and 12). The history shows it for as long as the run exists.
+ */
+export function coveredRow(run: FlowRun, stackId: string): StateRow | null {
+  const rightful = contextOf(run.serializedState)['stack'] === stackId ? rightfulGround[run.state] : undefined;
+  const effective = effectiveState(run.history, stackId);
+  if (rightful === undefined || effective === null || rightful.has(effective.state)) return null;
+  // A Failed of ours ends an attempt, which a claim began after its Scheduled row.
+  const claimed = run.history.some(
+    (row) => row.state === 'Submitted' && isOurs(row, stackId) && row.createdMicros > effective.createdMicros,
+  );
+  return run.state === 'Failed' && effective.state === 'Scheduled' && claimed ? null : effective;
 }

@@ -209,7 +209,14 @@ function podSight(pod: PodSnapshot, events: readonly ClusterEvent[]): Diagnosis 
   return pendingSight(pod, events);
 }
 
+/** Succeeded pods are not listed, and a Job says a moment later only that its pod is over. */
+function passedSight(job: JobSnapshot): Diagnosis {
+  const summary = `the pod of Job ${job.name} is over, and the Job does not say so yet`;
+  return diagnosis({ progress: 'ended', category: 'Ended', summary, since: job.createdAt });
+}
+
 function podlessSight(job: JobSnapshot, events: readonly ClusterEvent[]): Diagnosis {
+  if (job.activePods > 0) return passedSight(job);
   const { category, permanent, message } = podRefusal(job, events);
   const summary =
     category === 'Podless'

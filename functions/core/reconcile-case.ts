@@ -69,6 +69,14 @@ export type ReconcileAction =
     }
   | { readonly kind: 'cancel-run'; readonly rule: string; readonly why: string; readonly run: FlowRun }
   | {
+      readonly kind: 'restore-run';
+      readonly rule: string;
+      readonly why: string;
+      readonly run: FlowRun;
+      /** The state that a write of ours covers. */
+      readonly row: StateRow;
+    }
+  | {
       readonly kind: 'delete-job';
       readonly rule: string;
       readonly why: string;
@@ -103,6 +111,8 @@ export interface JobCase {
   readonly token: ClaimToken | null;
   /** The last row that is not ours; null without a run. */
   readonly effective: StateRow | null;
+  /** What a write of ours covers, if it does. */
+  readonly covered: StateRow | null;
   readonly diagnosis: Diagnosis;
   readonly policy: ReconcilePolicy;
   readonly now: Date;
@@ -128,6 +138,20 @@ export const isOfTheClaim = ({ run, token, job, policy }: JobCase): boolean =>
   run?.state === 'Submitted' && token !== null && token.stack === policy.stackId && token.key === job.key;
 export const isNewestOfRunning = ({ run, job, siblings }: JobCase): boolean =>
   run?.state === 'Running' && siblings[0]?.uid === job.uid && !siblings.some(isActive);
+/**
+ * The run waits for the first pod of this Job: its claim's, or that of a task retry, which wrote no state. Once a pod of
+ * a Running run has failed, an older one may still run on a node that does not answer.
+ */
+export const isAwaited = (observed: JobCase): boolean => {
+  const { run, job, siblings } = observed;
+  if (isOfTheClaim(observed)) return true;
+  const isOnlyActive = siblings[0]?.uid === job.uid && siblings.filter(isActive).length === 1;
+  return run?.state === 'Running' && isOnlyActive && job.failedPods === 0;
+};
+/** When the wait for the first pod began: a Job that has had one for hours did not wait since it was made. */
+export const waitsSince = ({ run, job, diagnosis }: JobCase): Date =>
+  run?.state === 'Running' ? diagnosis.since : job.createdAt;
+
 /** The run is at work in this Job and in no other: Submitted by its claim, or Running with it as the newest. */
 export const isOwnRun = (observed: JobCase): boolean =>
   isOfTheClaim(observed) || (observed.run?.state === 'Running' && observed.siblings[0]?.uid === observed.job.uid);
@@ -209,9 +233,22 @@ export const hasWaitingTask = ({ run }: JobCase): boolean => run !== null && run
 export const lazarusIsOff = ({ run }: JobCase): boolean =>
   run !== null && (run.flow.settings['heartbeat_enabled'] === false || run.flow.settings['lazarus_enabled'] === false);
 
+/** The server's services will see to a Running run without a process, or a task retry will. */
+export const isLeftToOthers = (observed: JobCase): boolean => {
+  const { job, policy, now } = observed;
+  if (hasWaitingTask(observed)) return true;
+  return !lazarusIsOff(observed) && !isBeyond(policy.pendingGraceMs, job.finishedAt ?? job.createdAt, now);
+};
+
+/** Writes back what a write of ours covers (protocol rules 7 and 12). */
+export function restore(run: FlowRun, row: StateRow, rule: string): ReconcileAction {
+  return { kind: 'restore-run', rule, why: `our ${run.state} lies over a newer ${row.state}`, run, row };
+}
+
 export interface RunCase {
   readonly run: FlowRun;
   readonly effective: StateRow | null;
+  readonly covered: StateRow | null;
   readonly token: ClaimToken | null;
   readonly policy: ReconcilePolicy;
   readonly now: Date;

@@ -2,6 +2,7 @@ import type { ClusterEvent, JobSnapshot, PodSnapshot } from './cluster.ts';
 import { untoldDecision, untoldEvents } from './event-log.ts';
 import { isFinished, type FlowRun } from './flow-run.ts';
 import { claimTokenOf, effectiveState } from './history.ts';
+import { coveredRow } from './guarded-write.ts';
 import { diagnose } from './pod-diagnosis.ts';
 import {
   type ReconcileAction,
@@ -94,6 +95,7 @@ function caseOf(
     siblings: newestFirst(around.siblings),
     token: run === null ? null : claimTokenOf(run.serializedState),
     effective: run === null ? null : effectiveState(run.history, policy.stackId),
+    covered: run === null ? null : coveredRow(run, policy.stackId),
     diagnosis: diagnose(job, around.pods, input.events),
     policy,
     now,
@@ -103,6 +105,7 @@ function caseOf(
 const runCaseOf = (run: FlowRun, { policy, now }: ReconcileInput): RunCase => ({
   run,
   effective: effectiveState(run.history, policy.stackId),
+  covered: coveredRow(run, policy.stackId),
   token: claimTokenOf(run.serializedState),
   policy,
   now,

@@ -1,6 +1,7 @@
 import { isFinished } from './flow-run.ts';
 import { leaseIsOver } from './history.ts';
 import {
+  type JobCase,
   type JobRule,
   ageMs,
   isActive,
@@ -9,6 +10,10 @@ import {
   minutes,
   hasFinished,
   isOfTheClaim,
+  isAwaited,
+  waitsSince,
+  isLeftToOthers,
+  restore,
   isNewestOfRunning,
   isOldEnough,
   hasLingered,
@@ -30,6 +35,14 @@ import {
 } from './reconcile-case.ts';
 
 const always = (): boolean => true;
+
+/** A pending pod that has no grace left, whatever its run is waiting for. */
+const isGivenUp = ({ diagnosis, job, policy, now }: JobCase): boolean => {
+  const { progress, hopeless, since } = diagnosis;
+  if (progress === 'blocked' && (hopeless || isBeyond(policy.imageGraceMs, since, now))) return true;
+  if (progress === 'podless' && hopeless && isBeyond(policy.podlessGraceMs, job.createdAt, now)) return true;
+  return isBeyond(policy.pendingGraceMs, job.createdAt, now);
+};
 
 /** Order is meaning: the first rule that matches decides, and the last one always matches. */
 export const jobRules: readonly JobRule[] = [
@@ -84,6 +97,17 @@ export const jobRules: readonly JobRule[] = [
       run === null
         ? { kind: 'wait', rule, why: 'the flow run could not be read', runId, job }
         : { kind: 'cancel-run', rule, why: `cancelled, and Job ${job.name} is over`, run },
+  },
+  {
+    // A claim or a Failed that came late, and whose undoing was lost. A cancel that a claim covers is carried out above.
+    name: 'our-write-covers-a-newer-state',
+    matches: ({ covered }) => covered !== null,
+    decide: (observed, rule) => {
+      const { run, covered } = observed;
+      return run === null || covered === null
+        ? wait(observed, rule, 'the flow run could not be read')
+        : restore(run, covered, rule);
+    },
   },
   {
     // The peer leaves such a Job for ever; a late start would run a finished run.
@@ -141,7 +165,8 @@ export const jobRules: readonly JobRule[] = [
       observed.job.phase === 'failed' &&
       isNewestOfRunning(observed) &&
       observed.diagnosis.infrastructure &&
-      observed.policy.infraRetries > 0,
+      observed.policy.infraRetries > 0 &&
+      isLeftToOthers(observed),
     decide: (observed, rule) =>
       wait(observed, rule, `${observed.diagnosis.summary}; left to the zombie killer and Lazarus`),
   },
@@ -195,14 +220,14 @@ export const jobRules: readonly JobRule[] = [
   {
     name: 'can-never-start',
     matches: (observed) =>
-      isOfTheClaim(observed) && observed.diagnosis.progress === 'blocked' && observed.diagnosis.hopeless,
+      isAwaited(observed) && observed.diagnosis.progress === 'blocked' && observed.diagnosis.hopeless,
     decide: (observed, rule) => fail(observed, rule, { why: observed.diagnosis.summary, endJob: true }),
   },
   {
     // A registry that is away for a moment heals; a name nobody pushed does not.
     name: 'cannot-start-for-too-long',
     matches: (observed) =>
-      isOfTheClaim(observed) &&
+      isAwaited(observed) &&
       observed.diagnosis.progress === 'blocked' &&
       isBeyond(observed.policy.imageGraceMs, observed.diagnosis.since, observed.now),
     decide: (observed, rule) => fail(observed, rule, { why: observed.diagnosis.summary, endJob: true }),
@@ -210,9 +235,9 @@ export const jobRules: readonly JobRule[] = [
   {
     name: 'pending-for-too-long',
     matches: (observed) =>
-      isOfTheClaim(observed) &&
+      isAwaited(observed) &&
       isPending(observed) &&
-      isBeyond(observed.policy.pendingGraceMs, observed.job.createdAt, observed.now),
+      isBeyond(observed.policy.pendingGraceMs, waitsSince(observed), observed.now),
     decide: (observed, rule) =>
       fail(observed, rule, {
         why: `not started within ${minutes(observed.policy.pendingGraceMs)}: ${observed.diagnosis.summary}`,
@@ -223,7 +248,7 @@ export const jobRules: readonly JobRule[] = [
     // The same pod would be refused for ever: PodSecurity, an admission policy, a service account that is not there.
     name: 'pod-refused-for-good',
     matches: (observed) =>
-      isOfTheClaim(observed) &&
+      isAwaited(observed) &&
       observed.diagnosis.progress === 'podless' &&
       observed.diagnosis.hopeless &&
       isBeyond(observed.policy.podlessGraceMs, observed.job.createdAt, observed.now),
@@ -233,11 +258,7 @@ export const jobRules: readonly JobRule[] = [
     // Its attempt is over, yet while it lives dispatch holds the run: a Job that cannot start must make room.
     name: 'blocks-a-newer-attempt',
     tells: always,
-    matches: (observed) =>
-      observed.run?.state === 'Scheduled' &&
-      isPending(observed) &&
-      (observed.diagnosis.hopeless || isBeyond(observed.policy.imageGraceMs, observed.diagnosis.since, observed.now)) &&
-      observed.diagnosis.progress === 'blocked',
+    matches: (observed) => observed.run?.state === 'Scheduled' && isPending(observed) && isGivenUp(observed),
     decide: (observed, rule) => remove(observed, rule, { why: observed.diagnosis.summary, propagation: 'Foreground' }),
   },
   {
@@ -288,6 +309,14 @@ export const joblessRules: readonly RunRule[] = [
     name: 'cancelled-without-a-job',
     matches: ({ effective }) => isCancelRow(effective),
     decide: ({ run }, rule) => ({ kind: 'cancel-run', rule, why: 'cancelled, and no Job of it is left', run }),
+  },
+  {
+    name: 'jobless-claim-covers-a-newer-state',
+    matches: ({ covered }) => covered !== null,
+    decide: (observed, rule) =>
+      observed.covered === null
+        ? waitForRun(observed, rule, 'nothing is covered')
+        : restore(observed.run, observed.covered, rule),
   },
   {
     name: 'claimed-within-its-lease',

@@ -2,7 +2,7 @@ import type { FlowRun, FlowRunId } from '../core/flow-run.ts';
 import { sameTruth } from '../core/guarded-write.ts';
 import type { JsonObject } from '../core/json.ts';
 import type { ReconcileAction } from '../core/reconcile-case.ts';
-import { cancelledState, failedState } from '../core/states.ts';
+import { cancelledState, failedState, restoredState } from '../core/states.ts';
 import type { Outcome, OutcomeKind } from '../core/tick-report.ts';
 import type { DeleteAnswer } from '../kubernetes/contract.ts';
 import type { RunLog } from '../prefect/contract.ts';
@@ -12,6 +12,7 @@ import type { ReconcileCluster, ReconcileDeps, ReconcileSettings } from './ports
 
 type FailRun = Extract<ReconcileAction, { kind: 'fail-run' }>;
 type CancelRun = Extract<ReconcileAction, { kind: 'cancel-run' }>;
+type RestoreRun = Extract<ReconcileAction, { kind: 'restore-run' }>;
 type DeleteJob = Extract<ReconcileAction, { kind: 'delete-job' }>;
 
 export interface ApplyDeps {
@@ -98,7 +99,7 @@ interface Written {
   readonly ended: readonly DeleteJob[];
 }
 
-const intentOf = (action: FailRun | CancelRun, state: JsonObject): Intent => ({
+const intentOf = (action: FailRun | CancelRun | RestoreRun, state: JsonObject): Intent => ({
   basis: action.run,
   state,
   rule: action.rule,
@@ -113,9 +114,11 @@ async function writeStates(deps: ApplyDeps, actions: readonly ReconcileAction[])
   const fails = onePerRun(ofKind(actions, 'fail-run'));
   const tails = await readTails(deps, fails);
   const cancels = onePerRun(ofKind(actions, 'cancel-run'));
+  const restores = onePerRun(ofKind(actions, 'restore-run'));
   const intents = [
     ...fails.map((action) => intentOf(action, failedState(`${failedPrefix}${action.why}`, stackId, action.key))),
     ...cancels.map((action) => intentOf(action, cancelledState(stackId))),
+    ...restores.map((action) => intentOf(action, restoredState(action.row, stackId))),
   ];
   const settled = await writeGuarded({ prefect: deps.prefect, budget: deps.budget, stackId }, intents);
   const stands = new Set(

@@ -9,6 +9,7 @@ export const reconcileExamples: Readonly<Record<string, string>> = {
   'kept-for-its-ttl': 'Job <job> is over',
   'run-finished-before-the-pod-started': 'the flow run is Success',
   finishing: 'the flow run is Success, its pod has not ended yet',
+  'our-write-covers-a-newer-state': 'our Submitted lies over a newer Success',
   'ttl-is-over': 'kept for 10 min',
   'ended-without-starting': 'Job <job> succeeded without starting the flow run; it is created again',
   'failed-before-it-started': "container 'flow' of pod <pod> exited with code 1 (Error)",
@@ -35,6 +36,7 @@ export const reconcileExamples: Readonly<Record<string, string>> = {
   'sidecar-keeps-the-job': "container 'flow' of pod <pod> exited with code 0, another container keeps the pod up",
   'flow-ended-under-a-sidecar':
     "container 'flow' of pod <pod> exited with code 137, another container keeps the pod up",
+  'jobless-claim-covers-a-newer-state': 'our Submitted lies over a newer Success',
   'claimed-within-its-lease': 'claimed until 2026-03-01T02:01:00.000Z',
   'jobless-claim-is-dispatchs': 'dispatch claims it again under the same key',
   'cancelled-without-a-job': 'cancelled, and no Job of it is left',

@@ -22,6 +22,11 @@ export const reconcileRuleTexts: readonly RuleText[] = [
     what: 'writes Cancelled',
   },
   {
+    rule: 'our-write-covers-a-newer-state',
+    when: 'a state of ours landed late over a newer one that was not ours, and its undoing was lost',
+    what: 'writes that state back',
+  },
+  {
     rule: 'run-finished-before-the-pod-started',
     when: 'the run finished elsewhere while the pod was pending',
     what: 'deletes the Job: a late start would run a finished run',
@@ -50,7 +55,7 @@ export const reconcileRuleTexts: readonly RuleText[] = [
   {
     rule: 'lost-while-running',
     when: 'infrastructure killed the flow process while Running, and `INFRA_RETRIES` is above 0',
-    what: "waits for the server's zombie killer and Lazarus",
+    what: "waits for the server's zombie killer and Lazarus, or for a task retry; not beyond `PENDING_GRACE`, nor where they are off",
   },
   {
     rule: 'died-while-running',
@@ -91,7 +96,7 @@ export const reconcileRuleTexts: readonly RuleText[] = [
   },
   {
     rule: 'blocks-a-newer-attempt',
-    when: 'the run is Scheduled again while an older Job cannot start',
+    when: 'the run is Scheduled again, and an older Job that has not started is out of its grace',
     what: 'deletes that Job: dispatch holds the run as long as it lives',
   },
   {
@@ -116,6 +121,11 @@ export const reconcileRuleTexts: readonly RuleText[] = [
     rule: 'cancelled-without-a-job',
     when: 'no Job, and the run is cancelled or cancelling',
     what: 'writes Cancelled, before the server would write Failed',
+  },
+  {
+    rule: 'jobless-claim-covers-a-newer-state',
+    when: 'no Job, and our claim landed over a state that was no longer Scheduled',
+    what: 'writes that state back',
   },
   { rule: 'claimed-within-its-lease', when: 'no Job, and the claim holds', what: 'waits: the create may be under way' },
   {

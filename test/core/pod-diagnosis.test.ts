@@ -258,7 +258,14 @@ const cases: Record<string, Case> = {
     wantSummary: /is Failed: gone/u,
   },
 
-  'no pod yet': { want: { progress: 'podless', category: 'Podless', hopeless: false } },
+  'the pod has succeeded: it is not listed, and the Job does not say so yet': {
+    want: { progress: 'ended', category: 'Ended' },
+    wantSummary: /does not say so yet/u,
+  },
+  'no pod yet': {
+    job: aJob({ activePods: 0, podsEver: 0 }),
+    want: { progress: 'podless', category: 'Podless', hopeless: false },
+  },
   'the flow ended and its sidecar did not': {
     pods: [
       aPod({

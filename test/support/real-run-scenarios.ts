@@ -88,7 +88,7 @@ async function deleteJob({ at, job }: Scene, propagationPolicy: 'Background' | '
   assert.equal(answer.status, 200, answer.text);
 }
 
-const losesItsJob = async (scene: Scene): Promise<void> => {
+export const losesItsJob = async (scene: Scene): Promise<void> => {
   await deleteJob(scene, 'Background');
   await untilGone(scene.at, jobsPath(scene.at, `/${scene.job}`));
 };

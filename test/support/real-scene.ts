@@ -61,6 +61,8 @@ export interface Scene {
   patchJob(patch: object): Promise<void>;
   /** Sets the state of the flow run as anybody could. */
   set(state: string): void;
+  /** The claim of dispatch lands once more, a minute later: the server does not look at what is there. */
+  claimAgain(): void;
   cancel(): void;
   deleteRun(): void;
   /** The first task of the flow waits for another try, in that many minutes. */
@@ -141,6 +143,12 @@ export async function openScene(cluster: RealCluster, eks: EksLogin, setting: Se
       assert.equal(answer.status, 200, answer.text);
     },
     set: (type) => setFlowRunState(prefect, { runId, state: { type } }, clock.now()),
+    claimAgain: () => {
+      const rows = prefect.tables.flow_run_state.by('flow_run_id', runId);
+      const claim = rows.findLast((row) => row.state === 'Submitted');
+      clock.advance(minute);
+      setFlowRunState(prefect, { runId, state: claim?.serialized_state ?? null }, clock.now());
+    },
     cancel: () => void cancelFlowRun(prefect, runId, clock.now()),
     deleteRun: () => void deleteFlowRun({ state: prefect, now: clock.now() }, runId),
     retryTask: (minutes) => {

@@ -1,4 +1,5 @@
 import { aClaimRow, aFlow, aFlowRun, aJob, anEndedPod, aPod, aRow, aWaitingPod, OTHER_STACK } from './builders.ts';
+import { pendingCases } from './reconcile-pending-cases.ts';
 import { at } from './time.ts';
 import {
   scheduled,
@@ -15,10 +16,18 @@ import {
   evicted,
   lingering,
   refusal,
+  podless,
+  successCovered,
+  failedOverSuccess,
+  failedOverRestart,
+  failedByUs,
   type Case,
 } from './reconcile-facts.ts';
 
+/** One case or more for each rule; those of Jobs whose pod has not started are in a file of their own. */
 export const cases: Record<string, Case> = {
+  ...pendingCases,
+
   'a running pod works': { run: atWork, pods: [aPod()], want: 'wait still-working' },
   'a pod that runs before its run does works too': { pods: [aPod()], want: 'wait still-working' },
   'a Job being deleted is neither alive nor gone': {
@@ -82,6 +91,7 @@ export const cases: Record<string, Case> = {
     want: 'delete-job run-finished-before-the-pod-started',
   },
   'finished, and its pod ends': { run: succeeded, pods: [aPod()], want: 'wait finishing' },
+  'finished, and its pod has succeeded: such pods are not listed': { run: succeeded, want: 'wait finishing' },
   'finished, within the TTL': { run: succeeded, jobs: [complete], want: 'wait kept-for-its-ttl' },
   'finished, the TTL is over': {
     run: succeeded,
@@ -99,6 +109,24 @@ export const cases: Record<string, Case> = {
     policy: { deleteFinishedJobs: false },
     want: 'wait kept-for-its-ttl',
   },
+
+  'our claim covers a Success, and its undoing was lost': {
+    run: successCovered,
+    jobs: [complete],
+    want: 'restore-run our-write-covers-a-newer-state',
+    wantWhy: /our Submitted lies over a newer Success/u,
+  },
+  'our Failed covers a Success': {
+    run: failedOverSuccess,
+    jobs: [failed],
+    want: 'restore-run our-write-covers-a-newer-state',
+  },
+  'our Failed covers a restart': {
+    run: failedOverRestart,
+    jobs: [failed],
+    want: 'restore-run our-write-covers-a-newer-state',
+  },
+  'our Failed ended its own attempt': { run: failedByUs, jobs: [failed], want: 'wait kept-for-its-ttl' },
 
   'succeeded without starting: made again': { jobs: [complete], want: 'delete-job ended-without-starting' },
   'succeeded without starting, five claims later': {
@@ -191,6 +219,27 @@ export const cases: Record<string, Case> = {
     policy: { infraRetries: 1 },
     want: 'wait lost-while-running',
   },
+  'lost while running, the server has not acted for an hour': {
+    run: atWork,
+    jobs: [aJob({ ...failed, finishedAt: at('-61m') })],
+    pods: [evicted],
+    policy: { infraRetries: 1 },
+    want: 'fail-run died-while-running',
+  },
+  'lost while running, the server’s services are off for the flow': {
+    run: { ...atWork, flow: aFlow({ settings: { heartbeat_enabled: false } }) },
+    jobs: [failed],
+    pods: [evicted],
+    policy: { infraRetries: 1 },
+    want: 'fail-run died-while-running',
+  },
+  'lost while running, and a task retry will come': {
+    run: { ...atWork, waitingTaskRuns: 1, flow: aFlow({ settings: { heartbeat_enabled: false } }) },
+    jobs: [failed],
+    pods: [evicted],
+    policy: { infraRetries: 1 },
+    want: 'wait lost-while-running',
+  },
   'ended while running': { run: atWork, jobs: [complete], want: 'wait ended-while-running' },
   'ended while running, nobody acted for an hour': {
     run: atWork,
@@ -207,52 +256,6 @@ export const cases: Record<string, Case> = {
     jobs: [complete],
     want: 'fail-run ended-while-running',
   },
-
-  'suspended is waiting, not lost': {
-    jobs: [aJob({ phase: 'suspended', createdAt: at('-3h') })],
-    want: 'heartbeat suspended',
-  },
-  'an image name that can never be': {
-    pods: [aWaitingPod('InvalidImageName')],
-    want: 'fail-run can-never-start',
-    wantWhy: /InvalidImageName/u,
-  },
-  'an image that does not come, within its grace': {
-    pods: [aWaitingPod('ImagePullBackOff', { createdAt: at('-180s') })],
-    want: 'heartbeat waiting-to-start',
-  },
-  'an image that does not come, beyond its grace': {
-    pods: [aWaitingPod('ImagePullBackOff', { createdAt: at('-181s') })],
-    want: 'fail-run cannot-start-for-too-long',
-  },
-  'an image that does not come, for an attempt that is over': {
-    run: aFlowRun({ history: [scheduled, claim, aRow({ state: 'Scheduled', at: '-1m', version: 3 })] }),
-    pods: [aWaitingPod('ImagePullBackOff')],
-    want: 'delete-job blocks-a-newer-attempt',
-  },
-  'a pending pod, within its grace': {
-    jobs: [aJob({ createdAt: at('-60m') })],
-    pods: [aWaitingPod('ContainerCreating')],
-    want: 'heartbeat waiting-to-start',
-  },
-  'a pending pod, beyond its grace': {
-    jobs: [aJob({ createdAt: at('-61m') })],
-    pods: [aWaitingPod('ContainerCreating')],
-    want: 'fail-run pending-for-too-long',
-  },
-  'a pending pod, and patience without end': {
-    jobs: [aJob({ createdAt: at('-99h') })],
-    pods: [aWaitingPod('ContainerCreating')],
-    policy: { pendingGraceMs: 0 },
-    want: 'heartbeat waiting-to-start',
-  },
-  'a pending pod of a Running run: no heartbeat may hide its death': {
-    run: atWork,
-    pods: [aWaitingPod('ContainerCreating')],
-    want: 'wait waiting-to-start',
-  },
-  'no pod yet': { jobs: [aJob({ createdAt: at('-60s') })], want: 'heartbeat waiting-to-start' },
-  'no pod for too long': { jobs: [aJob({ createdAt: at('-61s') })], want: 'heartbeat without-a-pod' },
 
   'paused by somebody': {
     run: aFlowRun({ history: [scheduled, claim, running, aRow({ state: 'Paused', at: '-5m', version: 4 })] }),
@@ -278,24 +281,24 @@ export const cases: Record<string, Case> = {
     want: 'wait backoff-retries-left',
   },
   'a pod refused for good, within its grace': {
-    jobs: [aJob({ createdAt: at('-60s') })],
+    jobs: [aJob({ createdAt: at('-60s'), ...podless })],
     events: [refusal('pods "x" is forbidden: violates PodSecurity "restricted:latest": privileged')],
     want: 'heartbeat waiting-to-start',
   },
   'a pod refused for good, beyond its grace': {
-    jobs: [aJob({ createdAt: at('-61s') })],
+    jobs: [aJob({ createdAt: at('-61s'), ...podless })],
     events: [refusal('pods "x" is forbidden: violates PodSecurity "restricted:latest": privileged')],
     want: 'fail-run pod-refused-for-good',
     wantWhy: /PodSecurity/u,
   },
   'a pod refused by a quota waits for room': {
-    jobs: [aJob({ createdAt: at('-10m') })],
+    jobs: [aJob({ createdAt: at('-10m'), ...podless })],
     events: [refusal('pods "x" is forbidden: exceeded quota: pods')],
     want: 'heartbeat without-a-pod',
     wantWhy: /QuotaExceeded/u,
   },
   'a pod refused by a webhook that is away waits for it': {
-    jobs: [aJob({ createdAt: at('-10m') })],
+    jobs: [aJob({ createdAt: at('-10m'), ...podless })],
     events: [refusal('Internal error occurred: failed calling webhook "v": denied the request')],
     want: 'heartbeat without-a-pod',
   },
@@ -360,6 +363,11 @@ export const cases: Record<string, Case> = {
     run: aFlowRun({ history: [scheduled, aRow({ state: 'Cancelled', at: '-16m', version: 2 }), claim] }),
     jobs: [],
     want: 'cancel-run cancelled-without-a-job',
+  },
+  'no Job, our claim covers a Success': {
+    run: successCovered,
+    jobs: [],
+    want: 'restore-run jobless-claim-covers-a-newer-state',
   },
   'no Job, Cancelling': { run: cancelling('-1m'), jobs: [], want: 'cancel-run cancelled-without-a-job' },
   'no Job, Running': { run: atWork, jobs: [], want: 'wait running-without-a-job', wantWhy: /zombie/u },

@@ -2,7 +2,18 @@ import type { ClusterEvent, JobSnapshot, PodSnapshot } from '../../functions/cor
 import type { FlowRun } from '../../functions/core/flow-run.ts';
 import type { ReconcilePolicy } from '../../functions/core/reconcile-case.ts';
 import { planReconcile, reconcileRules } from '../../functions/core/reconcile-plan.ts';
-import { aClaimRow, aContainer, aFlowRun, aJob, anEndedPod, aPod, aReconcilePolicy, aRow, aRunId } from './builders.ts';
+import {
+  aClaimRow,
+  aContainer,
+  aFlowRun,
+  aJob,
+  anEndedPod,
+  aPod,
+  aReconcilePolicy,
+  aRow,
+  aRunId,
+  STACK,
+} from './builders.ts';
 import { at, T0 } from './time.ts';
 
 export const scheduled = aRow({ state: 'Scheduled', at: '-20m', version: 1 });
@@ -21,6 +32,26 @@ export const cancelledWhilePending = aFlowRun({
 
 export const complete = aJob({ phase: 'complete', finishedAt: at('-3m') });
 export const failed = aJob({ phase: 'failed', finishedAt: at('-3m'), reason: 'BackoffLimitExceeded' });
+/** The controller has not made a pod. */
+export const podless = { activePods: 0, podsEver: 0 };
+/** Our claim landed over a Success that somebody had set after we read the run. */
+export const successCovered = aFlowRun({
+  history: [
+    scheduled,
+    aRow({ state: 'Success', at: '-16m', version: 2 }),
+    aClaimRow({ at: '-15m', version: 3, key: '1', until: '-13m' }),
+  ],
+});
+const ourFailure = (at: string, version: number) => aRow({ state: 'Failed', at, version, by: STACK });
+/** Our Failed landed over the Success of the flow itself. */
+export const failedOverSuccess = aFlowRun({
+  history: [scheduled, claim, running, aRow({ state: 'Success', at: '-4m', version: 4 }), ourFailure('-3m', 5)],
+});
+/** Our Failed landed over the fresh start of a user. */
+export const failedOverRestart = aFlowRun({
+  history: [scheduled, claim, aRow({ state: 'Scheduled', at: '-4m', version: 3 }), ourFailure('-3m', 4)],
+});
+export const failedByUs = aFlowRun({ history: [scheduled, claim, ourFailure('-3m', 3)] });
 export const young = { createdAt: at('-119s') };
 export const crashed = anEndedPod({ exitCode: 1, reason: 'Error' });
 export const evicted = anEndedPod(

@@ -6,12 +6,13 @@ import { deleteFlowRun } from '../../infra/local/prefect-api/flow-runs.ts';
 import { runLazarus } from '../../infra/local/prefect-api/services.ts';
 import { at } from '../support/time.ts';
 import { cancelFlowRun, seedFlowRun } from '../../infra/local/prefect-api/seed.ts';
-import { type SimulatedWorld } from '../support/simulated-world.ts';
+import { ConnectionLost, type SimulatedWorld } from '../support/simulated-world.ts';
 import {
   minute,
   isDelete,
   isClaim,
   isFailure,
+  isWrite,
   aWorld,
   stateOf,
   historyOf,
@@ -72,6 +73,29 @@ describe('protocol rule 12: Failed only for the attempt that failed, verified in
     assert.equal(stateOf(world, runId), 'Submitted');
     assert.equal(world.jobsOf(runId).length, 2);
   });
+
+  /** A user ends the run between our read and our claim, and what writes that back is lost. */
+  const claimOver = async (state: string) => {
+    const { world, runId, agent } = aWorld();
+    world.onPrefect = (request, forward) => {
+      if (isClaim(request)) set(world, runId, state);
+      if (isWrite(request, state)) throw new ConnectionLost('the write is lost');
+      return forward();
+    };
+    await agent.dispatch();
+    world.onPrefect = (_request, forward) => forward();
+    assert.equal(stateOf(world, runId), 'Submitted');
+    assert.equal(world.jobs().length, 0);
+    await agent.reconcile();
+    return { world, runId };
+  };
+
+  for (const state of ['Success', 'Cancelled', 'Failed']) {
+    it(`a claim that landed over a ${state} is undone, when the first undoing was lost`, async () => {
+      const { world, runId } = await claimOver(state);
+      assert.deepEqual(historyOf(world, runId), ['Scheduled', state, 'Submitted', state]);
+    });
+  }
 
   it('a Success that slips in under our Failed is written back', async () => {
     const { world, runId, agent } = aWorld();

@@ -4,6 +4,7 @@ import { describe, it } from 'node:test';
 import { reconcileRuleNames } from '../../../functions/core/reconcile-plan.ts';
 import { realCluster } from '../../support/real-cluster.ts';
 import { podScenarios } from '../../support/real-pod-scenarios.ts';
+import { repairScenarios } from '../../support/real-repair-scenarios.ts';
 import { runScenarios } from '../../support/real-run-scenarios.ts';
 import { runScenario } from '../../support/real-scenario.ts';
 
@@ -17,7 +18,7 @@ describe('reconcile on a real control plane', { concurrency: 8 }, () => {
   // Whom a given cluster lets in is not ours to say.
   if (eks === null) return;
 
-  for (const [name, scenario] of Object.entries({ ...podScenarios, ...runScenarios })) {
+  for (const [name, scenario] of Object.entries({ ...podScenarios, ...runScenarios, ...repairScenarios })) {
     it(name, async () => {
       for (const rule of await runScenario(cluster, eks, scenario)) fired.add(rule);
     });
