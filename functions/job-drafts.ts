@@ -120,7 +120,9 @@ export function prepareDrafts(
     const outside = new Map<FlowRunId, Outside>();
     for (const run of runs) {
       const source = templateSourceOf(run.runConfig);
-      if (isOutside(source)) outside.set(run.id, source);
+      // What is refused whatever it says is not fetched.
+      const isRefused = source.kind === 'path' && config.templatePolicy === 'locked';
+      if (!isRefused && isOutside(source)) outside.set(run.id, source);
     }
     const read = await new TemplateRound(sources, signal).read([...outside.values()]);
     return (run, { key, claimId }) => {

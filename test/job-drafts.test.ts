@@ -28,7 +28,11 @@ function configOf(env: Readonly<Record<string, string>> = {}): Config {
   return parsed.config;
 }
 
-async function draftsOf(runs: readonly FlowRun[], wish: Partial<DraftSources> = {}): Promise<readonly JobDraft[]> {
+interface DraftWish extends Partial<DraftSources> {
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+async function draftsOf(runs: readonly FlowRun[], { env, ...wish }: DraftWish = {}): Promise<readonly JobDraft[]> {
   const reader = wish.reader ?? aReader();
   const sources: DraftSources = {
     tenantId: () => null,
@@ -38,7 +42,7 @@ async function draftsOf(runs: readonly FlowRun[], wish: Partial<DraftSources> = 
     clock: never,
     ...wish,
   };
-  const drafter = await prepareDrafts(configOf(), sources)(runs, open);
+  const drafter = await prepareDrafts(configOf(env), sources)(runs, open);
   return runs.map((run) => drafter(run, { key: '1', claimId: 'c' }));
 }
 
@@ -61,6 +65,20 @@ describe('the templates of a tick', () => {
 
     assert.deepEqual(drafts.map(words), ['job', 'job', 'job']);
     assert.equal(wire.sent.length, 1);
+  });
+
+  it('of authors are not read where none is taken', async () => {
+    const wire = aWire(names, () => anAnswer({ body: Buffer.from(template) }));
+    const runs = [
+      aRunWith(1, { job_template_path: 'https://a.example/job.yaml' }),
+      aRunWith(2, { job_template: template }),
+      aRunWith(3, { job_template: '{}' }),
+    ];
+
+    const drafts = await draftsOf(runs, { reader: aReader({ wire, sources }), env: { TEMPLATE_POLICY: 'locked' } });
+
+    assert.deepEqual(drafts.map(words), ['template-locked', 'template-locked', 'job']);
+    assert.deepEqual(wire.sent, []);
   });
 
   it('that cannot be had refuse their own run, and say so to its author', async () => {

@@ -76,11 +76,6 @@ export function operatorTemplateFault(template: Json): TemplateFault | null {
   return { message: result.message, at: fault?.at ?? [] };
 }
 
-/** Why an operator's template cannot make a Job, as one sentence; null when it can. For a check at start. */
-export function operatorTemplateProblem(template: Json): string | null {
-  return operatorTemplateFault(template)?.message ?? null;
-}
-
 /** Checks a profile over the built-in template; null when that can make a Job. */
 export function profileFault(profile: Json): TemplateFault | null {
   const copy = copyBounded(profile);
@@ -132,6 +127,15 @@ function operatorsChoice(input: TemplateInput): ChosenTemplate | RefusedJob {
   return withProfiles(job, input) ?? merged(job, layer, []);
 }
 
+/** Whatever it says: it is not read either. */
+function lockedOut({ template: { kind } }: RunConfig): RefusedJob {
+  const field = kind === 'path' ? 'job_template_path' : 'job_template';
+  const message =
+    `The run config's \`${field}\` is not allowed here: this stack takes no job template of a flow ` +
+    '(TEMPLATE_POLICY is locked). Leave it out, or ask the operator for a profile.';
+  return refused('template-locked', message);
+}
+
 /**
  * Chooses, copies and checks the template: the author's, else the operator's, else the built-in one (prefect 1.4.1,
  * agent/kubernetes/agent.py). Only the author's is policed. The operator's profiles fill in what the author leaves open,
@@ -140,6 +144,7 @@ function operatorsChoice(input: TemplateInput): ChosenTemplate | RefusedJob {
 export function chooseTemplate(input: TemplateInput): ChosenTemplate | RefusedJob {
   const author = authorTemplate(input);
   if (author === null) return operatorsChoice(input);
+  if (input.policy === 'locked') return lockedOut(input.config);
   if (author.kind === 'refused') return author;
   const template = checked(author.template, authors);
   if (template.kind === 'refused') return template;

@@ -37,10 +37,9 @@ interface Removal extends Match {
 }
 
 /** Each field once, in the order of the rules. */
-function removalsOf(template: DraftMap, policy: TemplatePolicy): readonly Removal[] {
+function removalsOf(template: DraftMap): readonly Removal[] {
   const found = new Map<string, Removal>();
   for (const rule of templateRules) {
-    if (rule.level === 'locked' && policy !== 'locked') continue;
     const forbidden = matchesOf(template, rule.at).filter(({ path, value }) =>
       rule.forbids(value, String(path.at(-1))),
     );
@@ -65,50 +64,33 @@ function remove(template: DraftMap, removals: readonly Removal[]): void {
   }
 }
 
-/** Who refers to a list element of the pod by its name. */
-const references: readonly { readonly list: string; readonly from: readonly Segment[] }[] = [
-  { list: 'volumes', from: [...anyContainer, ['volumeMounts', 'volumeDevices'], '*'] },
-  { list: 'resourceClaims', from: [...anyContainer, 'resources', 'claims', '*'] },
-];
-
-/** Names removed with the list itself (`/…/resourceClaims`) or as its elements (`/…/volumes/3`). */
-function namesRemoved({ path, value }: Removal, list: string): readonly Draft[] {
-  const gone = path.at(-1) === list && Array.isArray(value) ? value : path.at(-2) === list ? [value] : [];
-  return gone.map((element) => fieldOf(element, 'name') ?? null);
-}
-
 interface Dangling {
   readonly removal: Removal;
   readonly user: string;
 }
 
-/** What stays in the template and refers by name, first user of each name. */
-function usersOf(
-  template: DraftMap,
-  from: readonly Segment[],
-  removed: ReadonlySet<string>,
-): ReadonlyMap<Draft, string> {
+const volumes: readonly Segment[] = ['spec', 'template', 'spec', 'volumes', '*'];
+const mounts: readonly Segment[] = [...anyContainer, ['volumeMounts', 'volumeDevices'], '*'];
+
+/** The first mount of each name. */
+function firstMounts(template: DraftMap): ReadonlyMap<Draft, string> {
   const users = new Map<Draft, string>();
-  for (const { path, value } of matchesOf(template, from)) {
-    const isGone = path.some((_step, index) => removed.has(pointerOf(path.slice(0, index + 1))));
+  for (const { path, value } of matchesOf(template, mounts)) {
     const name = fieldOf(value, 'name') ?? null;
-    if (!isGone && !users.has(name)) users.set(name, pointerOf(path));
+    if (!users.has(name)) users.set(name, pointerOf(path));
   }
   return users;
 }
 
+/** A volume that goes while something mounts it. */
 function danglingReference(template: DraftMap, removals: readonly Removal[]): Dangling | null {
-  const removed = new Set(removals.map(({ path }) => pointerOf(path)));
-  const dangling = references.flatMap(({ list, from }) => {
-    const users = usersOf(template, from, removed);
-    return removals.flatMap((removal) =>
-      namesRemoved(removal, list).flatMap((name) => {
-        const user = users.get(name);
-        return user === undefined ? [] : [{ removal, user }];
-      }),
-    );
-  });
-  return dangling[0] ?? null;
+  const gone = removals.filter(({ path }) => path.length === volumes.length && path.at(-2) === 'volumes');
+  const users = gone.length === 0 ? new Map<Draft, string>() : firstMounts(template);
+  for (const removal of gone) {
+    const user = users.get(fieldOf(removal.value, 'name') ?? null);
+    if (user !== undefined) return { removal, user };
+  }
+  return null;
 }
 
 export type PolicyResult =
@@ -116,13 +98,13 @@ export type PolicyResult =
   | { readonly kind: 'refused'; readonly rule: string; readonly message: string };
 
 /**
- * Takes out of a flow author's template, in place, what the policy does not allow, and says what. A removal that would
+ * Takes out of a flow author's template, in place, what the rules do not allow, and says what. A removal that would
  * leave something pointing at nothing refuses the run, naming both fields: the API server's answer would name one.
  * The cluster has the last word (Pod Security, admission policies); this keeps flows from asking.
  */
 export function applyTemplatePolicy(template: DraftMap, policy: TemplatePolicy): PolicyResult {
   if (policy === 'open') return { kind: 'allowed', removed: [] };
-  const removals = removalsOf(template, policy);
+  const removals = removalsOf(template);
   const dangling = danglingReference(template, removals);
   if (dangling !== null) {
     const { removal, user } = dangling;

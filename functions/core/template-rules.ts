@@ -1,15 +1,17 @@
 import { type Draft, isDraftMap } from './job-document.ts';
 
-/** How far an operator trusts the authors of flows: `TEMPLATE_POLICY`. */
+/**
+ * How far an operator trusts the authors of flows: `TEMPLATE_POLICY`. Under `open` their templates may set everything,
+ * under `baseline` what the rules below do not take out, and `locked` takes no template of theirs at all.
+ */
 export type TemplatePolicy = 'open' | 'baseline' | 'locked';
 
 /** `*` is any key or index; a list of names is any of them. */
 export type Segment = string | readonly string[];
 
+/** Something that `baseline` takes out of a template. */
 export interface TemplateRule {
   readonly name: string;
-  /** The level from which on the rule holds. */
-  readonly level: Exclude<TemplatePolicy, 'open'>;
   readonly at: readonly Segment[];
   /** Whether this value, under this key, is to go. */
   readonly forbids: (value: Draft, key: string) => boolean;
@@ -22,11 +24,6 @@ export const anyContainer: readonly Segment[] = [...pod, containers, '*'];
 
 const isSet = (value: Draft): boolean => value !== null;
 const isOn = (value: Draft): boolean => value !== false && value !== null;
-/** Any key but these, given as words. */
-const outside = (words: string): TemplateRule['forbids'] => {
-  const allowed = new Set(words.split(' '));
-  return (_value, key) => !allowed.has(key);
-};
 /** A field of a map; undefined where the value is none. */
 export const fieldOf = (value: Draft, name: string): Draft | undefined => (isDraftMap(value) ? value[name] : undefined);
 
@@ -56,6 +53,10 @@ const controlPlaneKeys: ReadonlySet<Draft | undefined> = new Set<Draft | undefin
   'node-role.kubernetes.io/master',
 ]);
 
+/** Without a key it is a toleration of every taint (kubernetes.io, Taints and Tolerations). */
+const toleratesAll = (toleration: Draft): boolean =>
+  (fieldOf(toleration, 'key') ?? '') === '' && fieldOf(toleration, 'operator') === 'Exists';
+
 /** An author who wants finished Jobs for longer than this wants an archive. Seconds. */
 const longestTtl = 7 * 24 * 3_600;
 
@@ -71,8 +72,8 @@ function onSecurityContexts(
   forbids: TemplateRule['forbids'],
 ): readonly TemplateRule[] {
   return [
-    { name, level: 'baseline', at: [...pod, 'securityContext', ...field], forbids },
-    { name, level: 'baseline', at: [...anyContainer, 'securityContext', ...field], forbids },
+    { name, at: [...pod, 'securityContext', ...field], forbids },
+    { name, at: [...anyContainer, 'securityContext', ...field], forbids },
   ];
 }
 
@@ -80,26 +81,22 @@ function onSecurityContexts(
 const podSecurityRules: readonly TemplateRule[] = [
   {
     name: 'privileged-container',
-    level: 'baseline',
     at: [...anyContainer, 'securityContext', 'privileged'],
     forbids: isOn,
   },
   {
     name: 'added-capability',
-    level: 'baseline',
     at: [...anyContainer, 'securityContext', 'capabilities', 'add', '*'],
     forbids: (value) => !harmlessCapabilities.has(value),
   },
-  { name: 'host-namespace', level: 'baseline', at: [...pod, ['hostNetwork', 'hostPID', 'hostIPC']], forbids: isOn },
+  { name: 'host-namespace', at: [...pod, ['hostNetwork', 'hostPID', 'hostIPC']], forbids: isOn },
   {
     name: 'host-port',
-    level: 'baseline',
     at: [...anyContainer, 'ports', '*', 'hostPort'],
     forbids: (port) => port !== 0 && isSet(port),
   },
   {
     name: 'host-path-volume',
-    level: 'baseline',
     at: [...pod, 'volumes', '*'],
     forbids: (volume) => (fieldOf(volume, 'hostPath') ?? null) !== null,
   },
@@ -110,16 +107,15 @@ const podSecurityRules: readonly TemplateRule[] = [
   ...onSecurityContexts('selinux-identity', ['seLinuxOptions', ['user', 'role']], isSet),
   {
     name: 'unsafe-sysctl',
-    level: 'baseline',
     at: [...pod, 'securityContext', 'sysctls', '*'],
     forbids: (sysctl) => !harmlessSysctls.has(fieldOf(sysctl, 'name')),
   },
   {
     name: 'control-plane-toleration',
-    level: 'baseline',
     at: [...pod, 'tolerations', '*'],
-    forbids: (toleration) => controlPlaneKeys.has(fieldOf(toleration, 'key')),
+    forbids: (toleration) => controlPlaneKeys.has(fieldOf(toleration, 'key')) || toleratesAll(toleration),
   },
+  { name: 'chosen-node', at: [...pod, 'nodeName'], forbids: isSet },
 ];
 
 /** Namespace, owners and finalizers have rules of their own. */
@@ -129,89 +125,31 @@ const authorsMetadata: ReadonlySet<string> = new Set(
 
 /** What makes the Job somebody else's, or hides it from dispatch and reconcile. */
 const ownershipRules: readonly TemplateRule[] = [
-  { name: 'owner-reference', level: 'baseline', at: ['metadata', 'ownerReferences'], forbids: isSet },
-  { name: 'owner-reference', level: 'baseline', at: [...podMetadata, 'ownerReferences'], forbids: isSet },
-  { name: 'finalizer', level: 'baseline', at: ['metadata', 'finalizers'], forbids: isSet },
-  { name: 'finalizer', level: 'baseline', at: [...podMetadata, 'finalizers'], forbids: isSet },
-  { name: 'identity-label', level: 'baseline', at: ['metadata', ['labels', 'annotations'], '*'], forbids: isIdentity },
+  { name: 'owner-reference', at: ['metadata', 'ownerReferences'], forbids: isSet },
+  { name: 'owner-reference', at: [...podMetadata, 'ownerReferences'], forbids: isSet },
+  { name: 'finalizer', at: ['metadata', 'finalizers'], forbids: isSet },
+  { name: 'finalizer', at: [...podMetadata, 'finalizers'], forbids: isSet },
+  { name: 'identity-label', at: ['metadata', ['labels', 'annotations'], '*'], forbids: isIdentity },
   {
     name: 'identity-label',
-    level: 'baseline',
     at: [...podMetadata, ['labels', 'annotations'], '*'],
     forbids: isIdentity,
   },
   {
     name: 'unknown-metadata',
-    level: 'baseline',
     at: ['metadata', '*'],
     // `kubectl create --dry-run` writes creationTimestamp: null, which says nothing.
     forbids: (value, key) => isSet(value) && !authorsMetadata.has(key),
   },
-  { name: 'selector', level: 'baseline', at: ['spec', ['selector', 'manualSelector']], forbids: isSet },
-  { name: 'suspended-job', level: 'baseline', at: ['spec', 'suspend'], forbids: isOn },
-  { name: 'foreign-job-controller', level: 'baseline', at: ['spec', 'managedBy'], forbids: isSet },
+  { name: 'selector', at: ['spec', ['selector', 'manualSelector']], forbids: isSet },
+  { name: 'suspended-job', at: ['spec', 'suspend'], forbids: isOn },
+  { name: 'foreign-job-controller', at: ['spec', 'managedBy'], forbids: isSet },
   {
     name: 'endless-ttl',
-    level: 'baseline',
     at: ['spec', 'ttlSecondsAfterFinished'],
     forbids: (value) => isSet(value) && !(Number(value) <= longestTtl),
   },
 ];
 
-/** `locked`: the author describes what runs in the flow's own container, and nothing of where or as whom. */
-const lockedRules: readonly TemplateRule[] = [
-  {
-    name: 'service-account',
-    level: 'locked',
-    at: [...pod, ['serviceAccountName', 'serviceAccount', 'automountServiceAccountToken']],
-    forbids: () => true,
-  },
-  {
-    name: 'locked-job-field',
-    level: 'locked',
-    at: ['spec', '*'],
-    forbids: outside('template activeDeadlineSeconds ttlSecondsAfterFinished backoffLimit'),
-  },
-  { name: 'locked-job-field', level: 'locked', at: ['spec', 'backoffLimit'], forbids: (value) => value !== 0 },
-  {
-    name: 'locked-pod-field',
-    level: 'locked',
-    at: [...pod, '*'],
-    forbids: outside(
-      'containers volumes nodeSelector imagePullSecrets restartPolicy terminationGracePeriodSeconds activeDeadlineSeconds',
-    ),
-  },
-  {
-    name: 'other-container',
-    level: 'locked',
-    at: [...pod, 'containers', '*'],
-    forbids: (_container, index) => Number(index) > 0,
-  },
-  {
-    name: 'locked-container-field',
-    level: 'locked',
-    at: [...pod, 'containers', '*', '*'],
-    forbids: outside(
-      'name image imagePullPolicy command args workingDir env resources volumeMounts terminationMessagePolicy',
-    ),
-  },
-  {
-    name: 'value-from-the-cluster',
-    level: 'locked',
-    at: [...pod, 'containers', '*', 'env', '*'],
-    forbids: (entry) => (fieldOf(entry, 'valueFrom') ?? null) !== null,
-  },
-  {
-    name: 'mounted-volume',
-    level: 'locked',
-    at: [...pod, 'volumes', '*'],
-    forbids: (volume) => !isDraftMap(volume) || Object.keys(volume).some(outsideOfScratch),
-  },
-];
-
-function outsideOfScratch(key: string): boolean {
-  return key !== 'name' && key !== 'emptyDir';
-}
-
 /** Order decides only which name a removal carries: the first rule that forbids a field. */
-export const templateRules: readonly TemplateRule[] = [...podSecurityRules, ...ownershipRules, ...lockedRules];
+export const templateRules: readonly TemplateRule[] = [...podSecurityRules, ...ownershipRules];

@@ -1,7 +1,7 @@
 import { jobDifferences, type JobDifference } from '../../functions/core/job-differences.ts';
 import { listMerges, type ListMerge } from '../../functions/core/template-merge.ts';
 import { table } from './table.ts';
-import { levelOfRule, templateRuleTexts } from './template-rules.ts';
+import { templateRuleTexts } from './template-rules.ts';
 
 const code = (text: string): string => `\`${text}\``;
 
@@ -22,8 +22,8 @@ function mergeTable(): string {
 }
 
 function ruleTable(): string {
-  const rows = templateRuleTexts.map(({ rule, what, why }) => [code(rule), levelOfRule(rule) ?? '', what, why]);
-  return table(['rule', 'from level', 'takes out', 'because'], rows);
+  const rows = templateRuleTexts.map(({ rule, what, why }) => [code(rule), what, why]);
+  return table(['rule', 'takes out', 'because'], rows);
 }
 
 const kinds: Readonly<Record<JobDifference['kind'], string>> = {

@@ -1,5 +1,3 @@
-import { templateRules, type TemplateRule } from '../../functions/core/template-rules.ts';
-
 /** What a rule of the template policy takes out, and why, in the words of the guide. */
 export interface TemplateRuleText {
   readonly rule: string;
@@ -7,7 +5,7 @@ export interface TemplateRuleText {
   readonly why: string;
 }
 
-/** One per name, in the order of the rules; the last two are kept by the job spec itself. */
+/** One per name, in the order of the rules. */
 export const templateRuleTexts: readonly TemplateRuleText[] = [
   { rule: 'privileged-container', what: '`privileged` on', why: 'the container would be root on its node' },
   {
@@ -30,8 +28,13 @@ export const templateRuleTexts: readonly TemplateRuleText[] = [
   { rule: 'unsafe-sysctl', what: 'sysctls that are not namespaced', why: 'they change the node for all its pods' },
   {
     rule: 'control-plane-toleration',
-    what: 'tolerations of the control plane',
+    what: 'tolerations of the control plane, and of every taint',
     why: 'flows have no business beside the API server',
+  },
+  {
+    rule: 'chosen-node',
+    what: '`nodeName`',
+    why: 'the pod would pass the scheduler by, and the taints that keep it off',
   },
   { rule: 'owner-reference', what: '`ownerReferences`', why: 'whoever deletes the owner would delete the Job' },
   { rule: 'finalizer', what: '`finalizers`', why: 'the Job could never be deleted' },
@@ -45,40 +48,14 @@ export const templateRuleTexts: readonly TemplateRuleText[] = [
   { rule: 'suspended-job', what: '`suspend` on', why: 'the Job would hold its place and never start' },
   { rule: 'foreign-job-controller', what: '`managedBy`', why: 'nobody would run the Job' },
   { rule: 'endless-ttl', what: '`ttlSecondsAfterFinished` beyond a week', why: 'finished Jobs would pile up' },
-  {
-    rule: 'service-account',
-    what: 'service account and `automountServiceAccountToken`, also from the run config',
-    why: "the pod would act in the cluster with that account's rights",
-  },
-  {
-    rule: 'locked-job-field',
-    what: 'all of the Job but deadlines, `backoffLimit: 0` and the pod',
-    why: 'how often and how many at once is not the author’s',
-  },
-  {
-    rule: 'locked-pod-field',
-    what: 'all of the pod but containers, volumes, node selector, pull secrets and its end',
-    why: 'where and as whom is not the author’s',
-  },
-  { rule: 'other-container', what: 'init containers, sidecars', why: 'only the flow itself runs' },
-  { rule: 'locked-container-field', what: 'probes, ports, hooks, security contexts', why: 'the author says what runs' },
-  {
-    rule: 'value-from-the-cluster',
-    what: 'variables with `valueFrom`',
-    why: 'any Secret of the namespace could be read',
-  },
-  { rule: 'mounted-volume', what: 'volumes other than `emptyDir`', why: 'any Secret or claim could be mounted' },
 ];
 
+/** With the two that the job spec itself applies. */
 const whyOf: ReadonlyMap<string, string> = new Map([
   ...templateRuleTexts.map(({ rule, why }) => [rule, why] as const),
   ['other-namespace', 'Jobs are created in the namespace of the stack'],
+  ['service-account', "the pod would act in the cluster with that account's rights"],
 ]);
 
 /** Why a rule takes something out, as part of a sentence. */
 export const whyOfRule = (rule: string): string => whyOf.get(rule) ?? 'the template policy forbids it';
-
-/** From which level on a rule holds. */
-export function levelOfRule(name: string): TemplateRule['level'] | null {
-  return templateRules.find((rule) => rule.name === name)?.level ?? null;
-}

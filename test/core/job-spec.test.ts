@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 
 import { buildJob, type JobPolicy } from '../../functions/core/job-spec.ts';
-import { operatorTemplateProblem } from '../../functions/core/job-template.ts';
 import type { Json, JsonObject } from '../../functions/core/json.ts';
 import {
   aJobInput,
@@ -337,10 +336,5 @@ describe('refusals', () => {
 
     assert.equal(ofSize(1_040_000), 'job');
     assert.equal(ofSize(1_048_576), 'refused');
-  });
-
-  it('of an operator’s template can be had at start', () => {
-    assert.equal(operatorTemplateProblem(aTemplate({})), null);
-    assert.match(operatorTemplateProblem({ spec: null }) ?? '', /`\/spec` must be a map/u);
   });
 });

@@ -17,7 +17,6 @@ const inContainer = `${inPod}/containers/0`;
 
 interface RuleCase {
   readonly rule: string;
-  readonly level: TemplatePolicy;
   readonly template: JsonObject;
   readonly want: readonly string[];
   /** As close as an author may come. */
@@ -27,42 +26,36 @@ interface RuleCase {
 const cases: Readonly<Record<string, RuleCase>> = {
   'a privileged container': {
     rule: 'privileged-container',
-    level: 'baseline',
     template: container({ securityContext: { privileged: true, runAsUser: 0 } }),
     want: [`${inContainer}/securityContext/privileged`],
     nearMiss: container({ securityContext: { privileged: false } }),
   },
   'a privileged init container': {
     rule: 'privileged-container',
-    level: 'baseline',
     template: pod({ initContainers: [{ name: 'a' }, { name: 'b', securityContext: { privileged: true } }] }),
     want: [`${inPod}/initContainers/1/securityContext/privileged`],
     nearMiss: pod({ initContainers: [{ name: 'a', securityContext: { runAsUser: 0 } }] }),
   },
   'capabilities beyond the harmless ones': {
     rule: 'added-capability',
-    level: 'baseline',
     template: container({ securityContext: { capabilities: { add: ['SYS_ADMIN', 'CHOWN', 'ALL'], drop: ['KILL'] } } }),
     want: [`${inContainer}/securityContext/capabilities/add/0`, `${inContainer}/securityContext/capabilities/add/2`],
     nearMiss: container({ securityContext: { capabilities: { add: ['NET_BIND_SERVICE'] } } }),
   },
   'namespaces of the host': {
     rule: 'host-namespace',
-    level: 'baseline',
     template: pod({ hostNetwork: true, hostPID: true, hostIPC: true }),
     want: [`${inPod}/hostNetwork`, `${inPod}/hostPID`, `${inPod}/hostIPC`],
     nearMiss: pod({ hostNetwork: false, hostname: 'x', hostAliases: [] }),
   },
   'a port of the host': {
     rule: 'host-port',
-    level: 'baseline',
     template: container({ ports: [{ containerPort: 80, hostPort: 80 }] }),
     want: [`${inContainer}/ports/0/hostPort`],
     nearMiss: container({ ports: [{ containerPort: 80, hostPort: 0 }] }),
   },
   'a directory of the host': {
     rule: 'host-path-volume',
-    level: 'baseline',
     template: pod({
       volumes: [
         { name: 'a', emptyDir: {} },
@@ -79,77 +72,78 @@ const cases: Readonly<Record<string, RuleCase>> = {
   },
   'an open /proc': {
     rule: 'unmasked-proc',
-    level: 'baseline',
     template: container({ securityContext: { procMount: 'Unmasked' } }),
     want: [`${inContainer}/securityContext/procMount`],
     nearMiss: container({ securityContext: { procMount: 'Default' } }),
   },
   'no seccomp profile': {
     rule: 'unconfined-seccomp',
-    level: 'baseline',
     template: pod({ securityContext: { seccompProfile: { type: 'Unconfined' } } }),
     want: [`${inPod}/securityContext/seccompProfile`],
     nearMiss: pod({ securityContext: { seccompProfile: { type: 'RuntimeDefault' } } }),
   },
   'no AppArmor profile': {
     rule: 'unconfined-apparmor',
-    level: 'baseline',
     template: container({ securityContext: { appArmorProfile: { type: 'Unconfined' } } }),
     want: [`${inContainer}/securityContext/appArmorProfile`],
     nearMiss: container({ securityContext: { appArmorProfile: { type: 'Localhost' } } }),
   },
   'a process of the Windows host': {
     rule: 'host-process',
-    level: 'baseline',
     template: pod({ securityContext: { windowsOptions: { hostProcess: true } } }),
     want: [`${inPod}/securityContext/windowsOptions/hostProcess`],
     nearMiss: pod({ securityContext: { windowsOptions: { hostProcess: false } } }),
   },
   'another SELinux user or role': {
     rule: 'selinux-identity',
-    level: 'baseline',
     template: container({ securityContext: { seLinuxOptions: { user: 'u', role: 'r', level: 's0' } } }),
     want: [`${inContainer}/securityContext/seLinuxOptions/user`, `${inContainer}/securityContext/seLinuxOptions/role`],
     nearMiss: container({ securityContext: { seLinuxOptions: { level: 's0' } } }),
   },
   'a sysctl of the node': {
     rule: 'unsafe-sysctl',
-    level: 'baseline',
     template: pod({ securityContext: { sysctls: [{ name: 'kernel.msgmax', value: '1' }] } }),
     want: [`${inPod}/securityContext/sysctls/0`],
     nearMiss: pod({ securityContext: { sysctls: [{ name: 'net.ipv4.tcp_syncookies', value: '1' }] } }),
   },
   'a place among the control plane': {
     rule: 'control-plane-toleration',
-    level: 'baseline',
     template: pod({ tolerations: [{ key: 'spot' }, { key: 'node-role.kubernetes.io/control-plane' }] }),
     want: [`${inPod}/tolerations/1`],
     nearMiss: pod({ tolerations: [{ key: 'node-role.kubernetes.io/gpu' }] }),
   },
+  'a place wherever it likes': {
+    rule: 'control-plane-toleration',
+    template: pod({ tolerations: [{ operator: 'Exists' }, { key: '', operator: 'Exists', effect: 'NoSchedule' }] }),
+    want: [`${inPod}/tolerations/0`, `${inPod}/tolerations/1`],
+    nearMiss: pod({ tolerations: [{ key: 'spot', operator: 'Exists' }, { key: '' }] }),
+  },
+  'a node by its name': {
+    rule: 'chosen-node',
+    template: pod({ nodeName: 'ip-10-0-0-1' }),
+    want: [`${inPod}/nodeName`],
+    nearMiss: pod({ nodeName: null, nodeSelector: { 'kubernetes.io/hostname': 'a' } }),
+  },
   'an owner': {
     rule: 'owner-reference',
-    level: 'baseline',
     template: metadata({ ownerReferences: [{ uid: 'x' }] }),
     want: ['/metadata/ownerReferences'],
     nearMiss: metadata({ ownerReferences: null }),
   },
   'an owner of the pods': {
     rule: 'owner-reference',
-    level: 'baseline',
     template: podTemplate({ metadata: { ownerReferences: [] } }),
     want: ['/spec/template/metadata/ownerReferences'],
     nearMiss: podTemplate({ metadata: { annotations: { ownerReferences: 'x' } } }),
   },
   'a finalizer': {
     rule: 'finalizer',
-    level: 'baseline',
     template: metadata({ finalizers: ['example.com/stay'] }),
     want: ['/metadata/finalizers'],
     nearMiss: metadata({ labels: { finalizers: 'x' } }),
   },
   'labels of somebody else': {
     rule: 'identity-label',
-    level: 'baseline',
     template: metadata({
       labels: { 'prefect.io/agent': 'x', team: 'a' },
       annotations: { 'prefect-serverless-agent/x': 'y' },
@@ -159,111 +153,49 @@ const cases: Readonly<Record<string, RuleCase>> = {
   },
   'metadata that no author writes': {
     rule: 'unknown-metadata',
-    level: 'baseline',
     template: metadata({ deletionGracePeriodSeconds: 1 }),
     want: ['/metadata/deletionGracePeriodSeconds'],
     nearMiss: metadata({ generateName: 'x-', creationTimestamp: null }),
   },
   'a selector of its own': {
     rule: 'selector',
-    level: 'baseline',
     template: job({ selector: { matchLabels: {} }, manualSelector: true }),
     want: ['/spec/selector', '/spec/manualSelector'],
     nearMiss: job({ selector: null }),
   },
   'a Job that does not start': {
     rule: 'suspended-job',
-    level: 'baseline',
     template: job({ suspend: true }),
     want: ['/spec/suspend'],
     nearMiss: job({ suspend: false }),
   },
   'a Job that somebody else is to run': {
     rule: 'foreign-job-controller',
-    level: 'baseline',
     template: job({ managedBy: 'example.com/runner' }),
     want: ['/spec/managedBy'],
     nearMiss: job({ managedBy: null }),
   },
   'a Job for ever': {
     rule: 'endless-ttl',
-    level: 'baseline',
     template: job({ ttlSecondsAfterFinished: 604_801 }),
     want: ['/spec/ttlSecondsAfterFinished'],
     nearMiss: job({ ttlSecondsAfterFinished: 604_800 }),
   },
   'a time to live that is none': {
     rule: 'endless-ttl',
-    level: 'baseline',
     template: job({ ttlSecondsAfterFinished: 'long' }),
     want: ['/spec/ttlSecondsAfterFinished'],
     nearMiss: job({ ttlSecondsAfterFinished: null }),
-  },
-  'another service account': {
-    rule: 'service-account',
-    level: 'locked',
-    template: pod({ serviceAccountName: 'admin', automountServiceAccountToken: true }),
-    want: [`${inPod}/serviceAccountName`, `${inPod}/automountServiceAccountToken`],
-    nearMiss: pod({ nodeSelector: { serviceAccountName: 'x' } }),
-  },
-  'executions side by side': {
-    rule: 'locked-job-field',
-    level: 'locked',
-    template: job({ parallelism: 2, backoffLimit: 2 }),
-    want: ['/spec/parallelism', '/spec/backoffLimit'],
-    nearMiss: job({ backoffLimit: 0, activeDeadlineSeconds: 60 }),
-  },
-  'a place of its own choice': {
-    rule: 'locked-pod-field',
-    level: 'locked',
-    template: pod({ tolerations: [], priorityClassName: 'high' }),
-    want: [`${inPod}/tolerations`, `${inPod}/priorityClassName`],
-    nearMiss: pod({ nodeSelector: { pool: 'batch' }, terminationGracePeriodSeconds: 5 }),
-  },
-  'a second container': {
-    rule: 'other-container',
-    level: 'locked',
-    template: pod({ containers: [{ name: 'flow' }, { name: 'b' }, { name: 'c' }] }),
-    want: [`${inPod}/containers/1`, `${inPod}/containers/2`],
-    nearMiss: pod({ containers: [{ name: 'only' }] }),
-  },
-  'a probe': {
-    rule: 'locked-container-field',
-    level: 'locked',
-    template: container({ livenessProbe: {}, securityContext: {} }),
-    want: [`${inContainer}/livenessProbe`, `${inContainer}/securityContext`],
-    nearMiss: container({ command: ['tini'], resources: {} }),
-  },
-  'a Secret as a variable': {
-    rule: 'value-from-the-cluster',
-    level: 'locked',
-    template: container({
-      env: [
-        { name: 'A', value: 'b' },
-        { name: 'B', valueFrom: { secretKeyRef: {} } },
-      ],
-    }),
-    want: [`${inContainer}/env/1`],
-    nearMiss: container({ env: [{ name: 'A', value: 'b', valueFrom: null }] }),
-  },
-  'a Secret as a volume': {
-    rule: 'mounted-volume',
-    level: 'locked',
-    template: pod({ volumes: [{ name: 'a', secret: {} }, 'odd'] }),
-    want: [`${inPod}/volumes/0`, `${inPod}/volumes/1`],
-    nearMiss: pod({ volumes: [{ name: 'a', emptyDir: { medium: 'Memory' } }] }),
   },
 };
 
 const removedUnder = (templatePolicy: TemplatePolicy, template: Json): readonly { path: string; rule: string }[] =>
   jobOf(buildJob(aJobInput({ ...anAuthorsTemplate(template), policy: { templatePolicy } }))).removed;
 
-const looser: Readonly<Record<TemplatePolicy, TemplatePolicy>> = { locked: 'baseline', baseline: 'open', open: 'open' };
-
 describe('the template policy', () => {
-  for (const [name, { rule, level, template, want, nearMiss }] of Object.entries(cases)) {
-    it(`${level} takes out ${name}`, () => {
-      const removed = removedUnder(level, template).filter((one) => one.rule === rule);
+  for (const [name, { rule, template, want, nearMiss }] of Object.entries(cases)) {
+    it(`baseline takes out ${name}`, () => {
+      const removed = removedUnder('baseline', template).filter((one) => one.rule === rule);
 
       assert.deepEqual(
         removed.map(({ path }) => path),
@@ -271,13 +203,13 @@ describe('the template policy', () => {
       );
     });
 
-    it(`${level} leaves what only looks like ${name}`, () => {
-      assert.deepEqual(removedUnder(level, nearMiss), []);
+    it(`baseline leaves what only looks like ${name}`, () => {
+      assert.deepEqual(removedUnder('baseline', nearMiss), []);
     });
 
-    it(`${looser[level]} leaves ${name} to the cluster`, () => {
+    it(`open leaves ${name} to the cluster`, () => {
       assert.deepEqual(
-        removedUnder(looser[level], template).filter((one) => one.rule === rule),
+        removedUnder('open', template).filter((one) => one.rule === rule),
         [],
       );
     });
@@ -331,6 +263,35 @@ describe('the template policy', () => {
     assert.match(warningOf(22), /volumes\/19 \(host-path-volume\) and 2 more\.$/u);
   });
 
+  const locked: Readonly<Record<string, { fields: JsonObject; wantField: string | null }>> = {
+    'an object': { fields: { job_template: container({}) }, wantField: 'job_template' },
+    'a YAML text': { fields: { job_template: 'spec: {}' }, wantField: 'job_template' },
+    'a path': { fields: { job_template_path: 'agent://job.yaml' }, wantField: 'job_template_path' },
+    'an object of nothing': { fields: { job_template: {} }, wantField: null },
+    'no template': { fields: { job_template: null, job_template_path: null }, wantField: null },
+  };
+  for (const [name, { fields, wantField }] of Object.entries(locked)) {
+    it(`${wantField === null ? 'lets in' : 'refuses'} under locked a flow that brings ${name}`, () => {
+      const result = buildJob(
+        aJobInput({
+          runConfig: aKubernetesRun(fields),
+          policy: { templatePolicy: 'locked', jobTemplate: container({}) },
+        }),
+      );
+
+      assert.deepEqual(
+        result.kind === 'refused' ? [result.rule, result.message] : null,
+        wantField === null
+          ? null
+          : [
+              'template-locked',
+              `The run config's \`${wantField}\` is not allowed here: this stack takes no job template of a flow ` +
+                '(TEMPLATE_POLICY is locked). Leave it out, or ask the operator for a profile.',
+            ],
+      );
+    });
+  }
+
   it('does not police the operator', () => {
     const jobTemplate = pod({ hostNetwork: true, serviceAccountName: 'tpl' });
 
@@ -354,8 +315,8 @@ describe('the template policy', () => {
 });
 
 describe('a removal that something else needs', () => {
-  const refusalOf = (template: Json, templatePolicy: TemplatePolicy = 'baseline'): string => {
-    const result = buildJob(aJobInput({ ...anAuthorsTemplate(template), policy: { templatePolicy } }));
+  const refusalOf = (template: Json): string => {
+    const result = buildJob(aJobInput(anAuthorsTemplate(template)));
     return result.kind === 'refused' ? `${result.rule}: ${result.message}` : 'a job';
   };
   const hostVolume = { name: 'root', hostPath: { path: '/' } };
@@ -372,18 +333,6 @@ describe('a removal that something else needs', () => {
 
   it('refuses for the mount of an init container as well', () => {
     assert.match(refusalOf(pod({ volumes: [hostVolume], initContainers: [mounting(['root'])] })), /initContainers\/0/u);
-  });
-
-  it('refuses for a claim whose whole list is gone', () => {
-    const containers = [{ name: 'flow', resources: { claims: [{ name: 'gpu' }] } }];
-
-    assert.match(refusalOf(pod({ resourceClaims: [{ name: 'gpu' }], containers }), 'locked'), /^locked-pod-field: /u);
-  });
-
-  it('is no matter when what needs it goes as well', () => {
-    const containers = [{ name: 'flow' }, mounting(['secret'])];
-
-    assert.equal(refusalOf(pod({ volumes: [{ name: 'secret', secret: {} }], containers }), 'locked'), 'a job');
   });
 
   it('is no matter when nothing mounts it', () => {
