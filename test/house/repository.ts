@@ -13,7 +13,9 @@ const notText = /\.(?:log|pyc|png|zip)$|^\.env$|^package-lock\.json$|(?:^|\/)go\
 function filesUnder(folder: string): readonly string[] {
   return readdirSync(join(root, folder), { withFileTypes: true }).flatMap((entry) => {
     const path = join(folder, entry.name);
-    if (entry.isDirectory()) return notOurs.has(entry.name) ? [] : filesUnder(path);
+    // In a second worktree `.git` is a file.
+    if (notOurs.has(entry.name)) return [];
+    if (entry.isDirectory()) return filesUnder(path);
     return entry.isFile() && !notText.test(path) ? [path] : [];
   });
 }
