@@ -4,6 +4,7 @@ import { describe, it } from 'node:test';
 import { buildJob } from '../functions/core/job-spec.ts';
 import type { Json } from '../functions/core/json.ts';
 import { parseYamlTemplate } from '../functions/yaml-template.ts';
+import { withinASecond } from './support/cpu-time.ts';
 import { aJobInput, aKubernetesRun } from './support/job-inputs.ts';
 
 async function templateOf(text: string): Promise<Json> {
@@ -94,13 +95,10 @@ describe('hostile YAML', () => {
   for (const [name, { text, wantRule }] of Object.entries(cases)) {
     it(`ends within a second: ${name}`, async () => {
       await parseYamlTemplate('kind: Job');
-      const start = process.hrtime.bigint();
 
-      const parsed = await parseYamlTemplate(text);
+      const parsed = await withinASecond(() => parseYamlTemplate(text));
 
-      const milliseconds = Number((process.hrtime.bigint() - start) / 1_000_000n);
       assert.equal(parsed.kind === 'refused' ? parsed.rule : null, wantRule);
-      assert.ok(milliseconds < 1_000, `${milliseconds} ms`);
     });
   }
 

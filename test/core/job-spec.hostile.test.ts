@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 
 import { buildJob } from '../../functions/core/job-spec.ts';
 import type { Json, JsonObject } from '../../functions/core/json.ts';
+import { withinASecond } from '../support/cpu-time.ts';
 import { aJobInput, aKubernetesRun, anAuthorsTemplate, aTemplate, containerOf } from '../support/job-inputs.ts';
 
 describe('hostile templates', () => {
@@ -44,29 +45,25 @@ describe('hostile templates', () => {
     'a key that only looks like one': { part: polluting('proto'), wantRule: null },
   };
   for (const [name, { part, wantRule }] of Object.entries(cases)) {
-    it(`end within a second: ${name}`, () => {
-      const start = process.hrtime.bigint();
+    it(`end within a second: ${name}`, async () => {
+      const input = aJobInput(anAuthorsTemplate(aTemplate({}, { annotations: part })));
 
-      const result = buildJob(aJobInput(anAuthorsTemplate(aTemplate({}, { annotations: part }))));
+      const result = await withinASecond(() => buildJob(input));
 
-      const milliseconds = Number((process.hrtime.bigint() - start) / 1_000_000n);
       assert.equal(result.kind === 'refused' ? result.rule : null, wantRule);
-      assert.ok(milliseconds < 1_000, `${milliseconds} ms`);
       assert.equal(({} as Record<string, unknown>)['polluted'], undefined);
     });
   }
 
-  it('end within a second: volumes and mounts that the policy has to match up', () => {
+  it('end within a second: volumes and mounts that the policy has to match up', async () => {
     const volumes = Array.from({ length: 6_000 }, (_, index) => ({ name: `v${index}`, hostPath: {} }));
     const volumeMounts = Array.from({ length: 6_000 }, (_, index) => ({ name: `w${index}` }));
-    const start = process.hrtime.bigint();
+    const containers = [{ name: 'flow', volumeMounts }];
+    const input = aJobInput(anAuthorsTemplate(aTemplate({}, { volumes, containers })));
 
-    const result = buildJob(
-      aJobInput(anAuthorsTemplate(aTemplate({}, { volumes, containers: [{ name: 'flow', volumeMounts }] }))),
-    );
+    const result = await withinASecond(() => buildJob(input));
 
     assert.equal(result.kind === 'job' && result.removed.length, 6_000);
-    assert.ok(process.hrtime.bigint() - start < 1_000_000_000n);
   });
 
   it('carry environment variables of any name without harm', () => {

@@ -4,6 +4,7 @@ import { describe, it } from 'node:test';
 import { buildJob, type BuiltJob } from '../../functions/core/job-spec.ts';
 import type { Json, JsonObject } from '../../functions/core/json.ts';
 import { listMerges } from '../../functions/core/template-merge.ts';
+import { withinASecond } from '../support/cpu-time.ts';
 import { aJobInput, aKubernetesRun, anAuthorsTemplate, aTemplate, jobOf } from '../support/job-inputs.ts';
 
 type Wish = NonNullable<Parameters<typeof aJobInput>[0]>;
@@ -223,16 +224,11 @@ describe('lists of a profile and of a template', () => {
     assert.deepEqual((built.job.metadata?.annotations as JsonObject | undefined)?.['env'], []);
   });
 
-  it('end within a second, however long they are', () => {
+  it('end within a second, however long they are', async () => {
     const env = (prefix: string) => Array.from({ length: 4_000 }, (_, index) => ({ name: `${prefix}${index}` }));
-    const start = process.hrtime.bigint();
+    const author = anAuthorsTemplate(aTemplate({}, { containers: [{ env: env('B') }] }));
 
-    gpuJob(
-      profileOf({ containers: [{ env: env('A') }] }),
-      anAuthorsTemplate(aTemplate({}, { containers: [{ env: env('B') }] })),
-    );
-
-    assert.ok(process.hrtime.bigint() - start < 1_000_000_000n);
+    await withinASecond(() => gpuJob(profileOf({ containers: [{ env: env('A') }] }), author));
   });
 
   it('are each named once', () => {
