@@ -1,4 +1,5 @@
 import { isJsonObject, type Json } from './json.ts';
+import { type Layer, LayerTree, type Path } from './layer-tree.ts';
 
 /** A Job under construction: plain JSON, ours to change. */
 export type Draft = string | number | boolean | null | Draft[] | DraftMap;
@@ -6,20 +7,6 @@ export type Draft = string | number | boolean | null | Draft[] | DraftMap;
 export interface DraftMap {
   [key: string]: Draft;
 }
-
-/** Keys and indexes from the root of the Job. */
-export type Path = readonly (string | number)[];
-
-/** Who set a field, from the weakest to the strongest. */
-export type Layer =
-  | 'built-in template'
-  | 'operator template'
-  | 'profile'
-  | 'flow template'
-  | 'storage image'
-  | 'run config'
-  | 'agent options'
-  | 'ours';
 
 export function isDraftMap(value: Draft | undefined): value is DraftMap {
   return isJsonObject(value);
@@ -103,27 +90,32 @@ export function copyBounded(value: Json): CopyResult {
   }
 }
 
-/** JSON pointers of the scalars and empty collections below a value that stands at this path. */
-function* leavesOf(path: Path, value: Draft): Generator<string> {
+/** Paths of the scalars and empty collections at and below a value. */
+function* leavesOf(path: Path, value: Draft): Generator<Path> {
   const children = Array.isArray(value) ? [...value.entries()] : isDraftMap(value) ? Object.entries(value) : [];
-  if (children.length === 0) yield pointerOf(path);
+  if (children.length === 0) yield path;
   for (const [step, child] of children) yield* leavesOf([...path, step], child);
 }
 
 /** A Job that remembers, for every leaf (a scalar or an empty collection), which layer set it last. */
 export class LayeredJob {
   readonly document: DraftMap;
-  readonly #layers = new Map<string, Layer>();
+  readonly #layers: LayerTree;
 
   /** @param template taken over, not copied. */
   constructor(template: DraftMap, layer: Layer) {
     this.document = template;
-    this.#record([], template, layer);
+    this.#layers = new LayerTree(layer);
   }
 
-  /** JSON pointer of each leaf, with its layer. */
-  get layers(): ReadonlyMap<string, Layer> {
-    return this.#layers;
+  /** JSON pointer of each leaf, with its layer: worked out when asked for, which few Jobs are. */
+  layers(): ReadonlyMap<string, Layer> {
+    return new Map([...leavesOf([], this.document)].map((path) => [pointerOf(path), this.#layers.layerAt(path)]));
+  }
+
+  /** The layer of what stands at a path; of a collection, the one of what was not set apart in it. */
+  layerAt(path: Path): Layer {
+    return this.#layers.layerAt(path);
   }
 
   read(path: Path): Draft | undefined {
@@ -133,55 +125,36 @@ export class LayeredJob {
   /** Sets a value, also of a list that is there; maps on the way that are missing or null are made. */
   set(path: Path, value: Draft, layer: Layer): void {
     const list = this.read(path.slice(0, -1));
-    const parent = Array.isArray(list) ? null : this.#reach(path.slice(0, -1));
-    this.#forget(path);
     if (Array.isArray(list)) list[Number(path.at(-1))] = value;
-    if (parent !== null) parent[String(path.at(-1))] = value;
-    this.#record(path, value, layer);
+    else this.#reach(path.slice(0, -1))[String(path.at(-1))] = value;
+    this.#layers.mark(path, layer);
   }
 
   /** Whether any of these layers set something at a path or below it. */
   isSetBy(path: Path, layers: readonly Layer[]): boolean {
-    const pointer = pointerOf(path);
-    return [...this.#layers].some(
-      ([known, layer]) => (known === pointer || known.startsWith(`${pointer}/`)) && layers.includes(layer),
-    );
+    const standing = this.read(path);
+    if (standing === undefined) return false;
+    return [...leavesOf(path, standing)].some((leaf) => layers.includes(this.#layers.layerAt(leaf)));
   }
 
   /** Replaces a list whose elements come from different layers. */
   setList(path: Path, elements: readonly { readonly value: Draft; readonly layer: Layer }[]): void {
-    this.set(path, [], 'ours');
-    this.#layers.delete(pointerOf(path));
-    const parent = this.#reach(path.slice(0, -1));
-    parent[String(path.at(-1))] = elements.map(({ value }) => value);
-    for (const [index, { value, layer }] of elements.entries()) this.#record([...path, index], value, layer);
+    const list = elements.map(({ value }) => value);
+    this.set(path, list, 'ours');
+    for (const [index, { layer }] of elements.entries()) this.#layers.mark([...path, index], layer);
   }
 
   remove(path: Path): void {
     const parent = this.read(path.slice(0, -1));
-    if (!isDraftMap(parent)) return;
-    this.#forget(path);
-    delete parent[String(path.at(-1))];
+    if (isDraftMap(parent)) delete parent[String(path.at(-1))];
   }
 
   /** The map at a path, made where there is none. List elements on the way must exist and be maps. */
   #reach(path: Path): DraftMap {
     const found = this.read(path);
     if (isDraftMap(found)) return found;
-    this.#forget(path);
     const made: DraftMap = {};
     this.#reach(path.slice(0, -1))[String(path.at(-1))] = made;
     return made;
-  }
-
-  #forget(path: Path): void {
-    const standing = this.read(path);
-    if (standing !== undefined) for (const leaf of leavesOf(path, standing)) this.#layers.delete(leaf);
-    // The parent is no leaf any more.
-    this.#layers.delete(pointerOf(path.slice(0, -1)));
-  }
-
-  #record(path: Path, value: Draft, layer: Layer): void {
-    for (const leaf of leavesOf(path, value)) this.#layers.set(leaf, layer);
   }
 }

@@ -1,5 +1,6 @@
 import type { FlowRun } from './flow-run.ts';
-import { type Draft, type DraftMap, type Layer, readAt } from './job-document.ts';
+import { type Draft, type DraftMap, readAt } from './job-document.ts';
+import type { Layer } from './layer-tree.ts';
 import type { Json } from './json.ts';
 import { pythonList } from './python-text.ts';
 

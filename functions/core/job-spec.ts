@@ -1,7 +1,8 @@
 import type { V1Job } from '@kubernetes/client-node';
 
 import type { FlowRun } from './flow-run.ts';
-import { type Draft, type Layer, type LayeredJob, type Path, pointerOf } from './job-document.ts';
+import type { Draft, LayeredJob } from './job-document.ts';
+import type { Layer, Path } from './layer-tree.ts';
 import { type EnvPolicy, environmentOf } from './job-env.ts';
 import {
   claimAnnotation,
@@ -61,7 +62,7 @@ export interface JobSpecInput {
 export interface BuiltJob {
   readonly kind: 'job';
   readonly job: V1Job;
-  /** JSON pointer of each leaf of the Job, with the layer that set it last. */
+  /** JSON pointer of each leaf of the Job, with the layer that set it last; worked out when it is read. */
   readonly provenance: ReadonlyMap<string, Layer>;
   /** What the template policy took out of what the flow author asked for. */
   readonly removed: readonly Removed[];
@@ -102,8 +103,6 @@ interface Build {
   readonly input: JobSpecInput;
   readonly config: RunConfig;
   readonly job: LayeredJob;
-  /** The layer of the template the Job started from. */
-  readonly layer: Layer;
   readonly removed: Removed[];
   readonly warnings: string[];
 }
@@ -153,11 +152,11 @@ interface Image {
 const imagePath = [...flowContainer, 'image'];
 
 /** Docker storage, run config, template, and at last the image of the version that registered the flow. */
-function imageOf({ job, config, input, layer }: Build, stored: string | null): Image {
+function imageOf({ job, config, input }: Build, stored: string | null): Image {
   if (stored !== null) return { value: stored, layer: 'storage image' };
   if (config.image !== null) return { value: config.image, layer: 'run config' };
   const inTemplate = job.read(imagePath) ?? null;
-  if (inTemplate !== null) return { value: inTemplate, layer: job.layers.get(pointerOf(imagePath)) ?? layer };
+  if (inTemplate !== null) return { value: inTemplate, layer: job.layerAt(imagePath) };
   const [version] = (input.run.flow.coreVersion || 'latest').split('+', 1);
   return { value: `prefecthq/prefect:${version}`, layer: 'built-in template' };
 }
@@ -175,7 +174,7 @@ function writeCommand({ job, input, warnings }: Build): void {
   job.set([...flowContainer, 'args'], ['prefect', 'execute', subcommand], 'ours');
 }
 
-function writeEnv({ job, input, config, layer }: Build, image: Draft): void {
+function writeEnv({ job, input, config }: Build, image: Draft): void {
   const path = [...flowContainer, 'env'];
   const inTemplate = job.read(path);
   const entries = environmentOf({
@@ -184,7 +183,7 @@ function writeEnv({ job, input, config, layer }: Build, image: Draft): void {
     runConfigEnv: config.env,
     policy: input.policy,
     templateEnv: Array.isArray(inTemplate) ? inTemplate : [],
-    templateLayer: (index) => job.layers.get(pointerOf([...path, index, 'name'])) ?? layer,
+    templateLayer: (index) => job.layerAt([...path, index, 'name']),
   });
   job.setList(path, entries);
 }
@@ -300,7 +299,9 @@ function finish({ job, removed, warnings }: Build): JobSpecResult {
   return {
     kind: 'job',
     job: job.document,
-    provenance: job.layers,
+    get provenance() {
+      return job.layers();
+    },
     removed,
     warnings: [...removalWarnings(removed), ...warnings],
   };
@@ -345,8 +346,8 @@ export function buildJob(input: JobSpecInput): JobSpecResult {
   const problem = envProblem(config);
   if (problem !== null) return problem;
 
-  const { job, layer } = template;
-  const build: Build = { input, config, job, layer, removed: [...template.removed], warnings: [] };
+  const { job } = template;
+  const build: Build = { input, config, job, removed: [...template.removed], warnings: [] };
   writePod(build);
   const image = imageOf(build, storage.kind === 'image' ? storage.image : null);
   job.set(imagePath, image.value, image.layer);

@@ -1,4 +1,5 @@
-import { copyBounded, type DraftMap, isDraftMap, type Layer, LayeredJob, type Path } from './job-document.ts';
+import { copyBounded, type DraftMap, isDraftMap, LayeredJob } from './job-document.ts';
+import type { Layer, Path } from './layer-tree.ts';
 import { isJsonObject, type Json, type JsonObject } from './json.ts';
 import type { RunConfig } from './run-config.ts';
 import { overlay } from './template-merge.ts';
@@ -30,8 +31,6 @@ export interface ChosenTemplate {
   readonly kind: 'chosen';
   /** A copy of the one template, with the profiles. */
   readonly job: LayeredJob;
-  /** The layer of the template; profiles have their own. */
-  readonly layer: Layer;
   readonly removed: readonly Removed[];
 }
 
@@ -112,9 +111,9 @@ function withProfiles(base: LayeredJob, { profiles }: TemplateInput): RefusedJob
 }
 
 /** After a merge the parts must still be of the kinds that a Job has. */
-function merged(job: LayeredJob, layer: Layer, removed: readonly Removed[]): ChosenTemplate | RefusedJob {
+function merged(job: LayeredJob, removed: readonly Removed[]): ChosenTemplate | RefusedJob {
   const problem = shapeProblem(job.document);
-  if (problem === null) return { kind: 'chosen', job, layer, removed };
+  if (problem === null) return { kind: 'chosen', job, removed };
   return refused('template-malformed', `The job template and the profiles of the run do not fit: ${problem}.`);
 }
 
@@ -124,7 +123,7 @@ function operatorsChoice(input: TemplateInput): ChosenTemplate | RefusedJob {
   const template = checked(operatorTemplate ?? builtIn, operators);
   if (template.kind === 'refused') return template;
   const job = new LayeredJob(template.document, layer);
-  return withProfiles(job, input) ?? merged(job, layer, []);
+  return withProfiles(job, input) ?? merged(job, []);
 }
 
 /** Whatever it says: it is not read either. */
@@ -152,11 +151,11 @@ export function chooseTemplate(input: TemplateInput): ChosenTemplate | RefusedJo
   if (policed.kind === 'refused') return policed;
   const layer: Layer = 'flow template';
   if (input.profiles.length === 0) {
-    return { kind: 'chosen', job: new LayeredJob(template.document, layer), layer, removed: policed.removed };
+    return { kind: 'chosen', job: new LayeredJob(template.document, layer), removed: policed.removed };
   }
   const job = new LayeredJob({}, 'profile');
   const problem = withProfiles(job, input);
   if (problem !== null) return problem;
   overlay(job, template.document, layer);
-  return merged(job, layer, policed.removed);
+  return merged(job, policed.removed);
 }

@@ -1,12 +1,5 @@
-import {
-  type Draft,
-  type DraftMap,
-  isDraftMap,
-  type Layer,
-  type LayeredJob,
-  type Path,
-  readAt,
-} from './job-document.ts';
+import { type Draft, type DraftMap, isDraftMap, type LayeredJob, readAt } from './job-document.ts';
+import type { Layer, Path } from './layer-tree.ts';
 
 /**
  * How a list of the weaker layer and one of the stronger become one. `first-then-name`: the flow's own container is the

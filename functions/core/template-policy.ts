@@ -1,4 +1,5 @@
-import { type Draft, type DraftMap, isDraftMap, type Path, pointerOf, readAt } from './job-document.ts';
+import { type Draft, type DraftMap, isDraftMap, pointerOf, readAt } from './job-document.ts';
+import type { Path } from './layer-tree.ts';
 import { anyContainer, fieldOf, type Segment, type TemplatePolicy, templateRules } from './template-rules.ts';
 
 export type { TemplatePolicy } from './template-rules.ts';

@@ -1,4 +1,5 @@
-import { type Draft, type DraftMap, isDraftMap, type Path, pointerOf, readAt } from './job-document.ts';
+import { type Draft, type DraftMap, isDraftMap, pointerOf, readAt } from './job-document.ts';
+import type { Path } from './layer-tree.ts';
 
 interface Shape {
   readonly at: Path;
