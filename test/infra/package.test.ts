@@ -46,12 +46,18 @@ async function packageInto(folder: string, options: readonly string[]): Promise<
 const params = (values: Readonly<Record<string, string>>): readonly string[] =>
   Object.entries(values).flatMap(([name, value]) => ['--param', `${name}=${value}`]);
 
-const statementsOf = (template: Template): readonly Record<string, unknown>[] => {
-  const [policy] = propertiesOf(template, 'IamRoleLambdaExecution')['Policies'] as [
-    { PolicyDocument: { Statement: Record<string, unknown>[] } },
-  ];
-  return policy.PolicyDocument.Statement;
-};
+type Statement = Readonly<Record<string, unknown>>;
+type Policy = { readonly PolicyDocument: { readonly Statement: readonly Statement[] } };
+type Attached = Policy & { readonly Roles: readonly { readonly Ref: string }[] };
+
+/** What a role may do: its own policies, and those of the stack that are attached to it. */
+function statementsOf(template: Template, role: string): readonly Statement[] {
+  const own = propertiesOf(template, role)['Policies'] as readonly Policy[];
+  const attached = namesOfType(template, 'AWS::IAM::Policy')
+    .map((name) => propertiesOf(template, name) as Attached)
+    .filter(({ Roles }) => Roles.some(({ Ref }) => Ref === role));
+  return [...own, ...attached].flatMap(({ PolicyDocument }) => PolicyDocument.Statement);
+}
 
 const environmentOf = (template: Template, name: string): Record<string, unknown> =>
   (propertiesOf(template, name)['Environment'] as { Variables: Record<string, unknown> }).Variables;
@@ -124,26 +130,53 @@ describe('the package that is deployed', () => {
     }
   });
 
-  it('allows the functions to describe one cluster and to read one secret, beside their own logs', () => {
+  it('gives each function a role of its own: its log, the failed events, one cluster and one secret', () => {
     const cluster = 'arn:${AWS::Partition}:eks:${AWS::Region}:${AWS::AccountId}:cluster/prod';
-    const beyondLogs = statementsOf(template).filter(({ Action }) => !String(Action).startsWith('logs:'));
-    assert.deepEqual(beyondLogs, [
-      { Effect: 'Allow', Action: ['eks:DescribeCluster'], Resource: { 'Fn::Sub': cluster } },
-      { Effect: 'Allow', Action: ['secretsmanager:GetSecretValue'], Resource: { Ref: 'RunnerToken' } },
-    ]);
+    for (const name of ['Dispatch', 'Reconcile']) {
+      assert.deepEqual(propertiesOf(template, `${name}LambdaFunction`)['Role'], {
+        'Fn::GetAtt': [`${name}Role`, 'Arn'],
+      });
+      assert.deepEqual(statementsOf(template, `${name}Role`), [
+        {
+          Effect: 'Allow',
+          Action: ['logs:CreateLogStream', 'logs:PutLogEvents'],
+          Resource: { 'Fn::GetAtt': [`${name}LogGroup`, 'Arn'] },
+        },
+        { Effect: 'Allow', Action: 'sqs:SendMessage', Resource: { 'Fn::GetAtt': ['FailedEvents', 'Arn'] } },
+        { Effect: 'Allow', Action: 'secretsmanager:GetSecretValue', Resource: { Ref: 'RunnerToken' } },
+        { Effect: 'Allow', Action: 'eks:DescribeCluster', Resource: { 'Fn::Sub': cluster } },
+      ]);
+      assert.deepEqual(propertiesOf(template, `${name}Role`)['ManagedPolicyArns'], []);
+    }
   });
 
-  it('reads no object of S3 unless told which', () => {
-    assert.deepEqual(namesOfType(template, 'AWS::IAM::Policy'), []);
+  it('keeps what no tick took, for an hour', () => {
+    for (const name of namesOfType(template, 'AWS::Lambda::EventInvokeConfig')) {
+      assert.deepEqual(propertiesOf(template, name)['DestinationConfig'], {
+        OnFailure: { Destination: { 'Fn::GetAtt': ['FailedEvents', 'Arn'] } },
+      });
+    }
+    assert.equal(propertiesOf(template, 'FailedEvents')['MessageRetentionPeriod'], 3600);
   });
 
   it('makes an empty secret that outlives the stack', () => {
     assert.equal(template.Resources['RunnerToken']?.DeletionPolicy, 'Retain');
-    assert.deepEqual(Object.keys(propertiesOf(template, 'RunnerToken')), ['Description']);
+    assert.deepEqual(Object.keys(propertiesOf(template, 'RunnerToken')), ['Description', 'KmsKeyId']);
+    assert.equal(propertiesOf(template, 'RunnerToken')['KmsKeyId'], 'alias/aws/secretsmanager');
   });
 
   it('lets the functions into the cluster as the group that the printed RBAC binds', () => {
-    assert.deepEqual(propertiesOf(template, 'ClusterAccess')['KubernetesGroups'], [agentGroup]);
+    for (const name of ['Dispatch', 'Reconcile']) {
+      const { KubernetesGroups, PrincipalArn, AccessPolicies } = propertiesOf(template, `${name}Access`);
+      assert.deepEqual(
+        { KubernetesGroups, PrincipalArn, AccessPolicies },
+        {
+          KubernetesGroups: [agentGroup],
+          PrincipalArn: { 'Fn::GetAtt': [`${name}Role`, 'Arn'] },
+          AccessPolicies: undefined,
+        },
+      );
+    }
   });
 
   it('refers to nothing that is not there, and never in a circle', () => {
@@ -186,6 +219,7 @@ describe('the package that is deployed', () => {
 
 describe('the package of a stack with every param given', () => {
   const secretArn = 'arn:aws:secretsmanager:eu-west-1:111122223333:secret:team/runner.token-AbCdEf';
+  const kmsKeyArn = 'arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab';
   const settable = passedOn.filter((name) => name !== 'RUNNER_TOKEN_SECRET_ARN' && name !== 'LOG_LEVEL');
   let folder = '';
   let template: Template;
@@ -195,7 +229,7 @@ describe('the package of a stack with every param given', () => {
       '--stage',
       'production',
       ...params(Object.fromEntries(settable.map((name) => [camelCase(name), `value of ${name}`]))),
-      ...params({ templateObjects: 'arn:aws:s3:::my.flows/templates/*' }),
+      ...params({ templateObjects: 'arn:aws:s3:::my.flows/templates/*', kmsKeyArn }),
       ...params({ secretArn, manageAccessEntry: 'false', scheduleEnabled: 'false', reservedConcurrency: 'none' }),
       ...params({ network: 'private', subnetIds: 'subnet-1,subnet-2', securityGroupIds: 'sg-1', logLevel: 'ERROR' }),
     ];
@@ -217,19 +251,34 @@ describe('the package of a stack with every param given', () => {
   it('uses the given secret, makes none, and leaves the access entry to others', () => {
     assert.deepEqual(namesOfType(template, 'AWS::SecretsManager::Secret'), []);
     assert.deepEqual(namesOfType(template, 'AWS::EKS::AccessEntry'), []);
-    assert.deepEqual(statementsOf(template).at(-1)?.['Resource'], secretArn);
+    assert.deepEqual(
+      statementsOf(template, 'ReconcileRole').map(({ Action, Resource }) => [Action, Resource]),
+      [
+        [['logs:CreateLogStream', 'logs:PutLogEvents'], { 'Fn::GetAtt': ['ReconcileLogGroup', 'Arn'] }],
+        ['sqs:SendMessage', { 'Fn::GetAtt': ['FailedEvents', 'Arn'] }],
+        ['secretsmanager:GetSecretValue', secretArn],
+        ['kms:Decrypt', kmsKeyArn],
+      ],
+    );
   });
 
-  it('may read the objects that templates come from, and no others', () => {
-    const [name = ''] = namesOfType(template, 'AWS::IAM::Policy');
-    const { PolicyDocument, Roles } = propertiesOf(template, name) as {
-      PolicyDocument: { Statement: readonly unknown[] };
-      Roles: unknown;
-    };
-    assert.deepEqual(Roles, [{ Ref: 'IamRoleLambdaExecution' }]);
-    assert.deepEqual(PolicyDocument.Statement, [
+  it('lets dispatch, and dispatch alone, read the objects that templates come from', () => {
+    const reads = (role: string): readonly Statement[] =>
+      statementsOf(template, role).filter(({ Action }) => Action === 's3:GetObject');
+    assert.deepEqual(reads('DispatchRole'), [
       { Effect: 'Allow', Action: 's3:GetObject', Resource: 'arn:aws:s3:::my.flows/templates/*' },
     ]);
+    assert.deepEqual(reads('ReconcileRole'), []);
+  });
+
+  it('encrypts the logs with the given key, and decrypts with it through Secrets Manager alone', () => {
+    for (const name of namesOfType(template, 'AWS::Logs::LogGroup')) {
+      assert.equal(propertiesOf(template, name)['KmsKeyId'], kmsKeyArn);
+    }
+    const decrypt = statementsOf(template, 'DispatchRole').find(({ Action }) => Action === 'kms:Decrypt');
+    assert.deepEqual(decrypt?.['Condition'], {
+      StringEquals: { 'kms:ViaService': { 'Fn::Sub': 'secretsmanager.${AWS::Region}.${AWS::URLSuffix}' } },
+    });
   });
 
   it('stops the schedules and reserves no concurrency', () => {
@@ -248,6 +297,9 @@ describe('the package of a stack with every param given', () => {
       SubnetIds: { 'Fn::Split': [',', 'subnet-1,subnet-2'] },
       SecurityGroupIds: { 'Fn::Split': [',', 'sg-1'] },
     });
+    for (const role of ['DispatchRole', 'ReconcileRole']) {
+      assert.deepEqual(propertiesOf(template, role)['ManagedPolicyArns'], [{ Ref: 'NetworkInterfaces' }]);
+    }
   });
 
   it('refers to nothing that is not there, and never in a circle', () => {
@@ -260,10 +312,7 @@ describe('the package of a stack with every param given', () => {
   });
 
   it('has names that AWS takes, in the region with the longest name', () => {
-    const names = [
-      ...functionNames.map((name) => propertiesOf(template, name)['FunctionName']),
-      propertiesOf(template, 'IamRoleLambdaExecution')['RoleName'],
-    ];
+    const names = functionNames.map((name) => propertiesOf(template, name)['FunctionName']);
     for (const name of names.map(textOf)) assert.ok(name.length <= 64, name);
   });
 
@@ -280,15 +329,11 @@ describe('the configuration of a stack whose API wants no token', () => {
     const required = params({ prefectApi: 'http://prefect:4200', eksClusterName: 'prod', secretArn: 'none' });
     const printed = await serverless(tmpdir(), ['print', '--format', 'json', ...required]);
     const { provider, resources } = JSON.parse(printed) as {
-      provider: { environment: Record<string, string>; iam: { role: { statements: { Action: string[] }[] } } };
+      provider: { environment: Record<string, string> };
       resources: unknown;
     };
 
     assert.equal(provider.environment['RUNNER_TOKEN_SECRET_ARN'], '');
-    assert.deepEqual(
-      provider.iam.role.statements.flatMap(({ Action }) => Action),
-      ['eks:DescribeCluster'],
-    );
-    assert.doesNotMatch(JSON.stringify(resources), /SecretsManager/u);
+    assert.doesNotMatch(JSON.stringify(resources), /secretsmanager:GetSecretValue|SecretsManager::Secret/u);
   });
 });
