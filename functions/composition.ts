@@ -24,6 +24,12 @@ import { operatorTemplates, type OperatorTemplatesSource } from './templates/ope
 import { connectTemplates, type TemplateReader } from './templates/template-reader.ts';
 import type { Invocation, TickEvents } from './ticks/ports.ts';
 
+/** Where the API server is and how to be let in. */
+export interface ClusterLogin {
+  readonly address: Source<ClusterAddress>;
+  readonly token: Source<Secret | null>;
+}
+
 /** What surrounds the functions. Lambda's is `machineOutside`; a simulation brings its own clock, ids and transports. */
 export interface Outside {
   readonly clock: Clock;
@@ -36,6 +42,8 @@ export interface Outside {
   readonly openSession: (address: ClusterAddress) => ApiSession;
   /** Names and sockets for templates from elsewhere; default: the machine's. */
   readonly wire?: Wire;
+  /** A login of the machine's user, by a kubeconfig; default: the EKS cluster of the configuration. */
+  readonly cluster?: ClusterLogin;
 }
 
 export type Tick = (invocation: Invocation, events: TickEvents) => Promise<TickReport>;
@@ -105,6 +113,8 @@ function login({ config, outside }: Shared): Source<Secret> {
   });
 }
 
+const eksCluster = (shared: Shared): ClusterLogin => ({ address: clusterSource(shared), token: login(shared) });
+
 /** Where templates come from; the operator's own are remembered. */
 export interface Templates {
   readonly reader: TemplateReader;
@@ -133,10 +143,11 @@ export function connectTemplateSources({ config, outside }: Shared): Templates {
 /** Opens the cluster for one invocation: a token of its own, a session of its own. */
 export async function openCluster(shared: Shared): Promise<KubernetesGateway> {
   const { config, outside } = shared;
-  const address = await clusterSource(shared).current();
+  const cluster = outside.cluster ?? eksCluster(shared);
+  const address = await cluster.address.current();
   return connectKubernetes({
     address,
-    token: login(shared),
+    token: cluster.token,
     namespace: config.namespace,
     stackId: config.stackId,
     clock: outside.clock,

@@ -10,6 +10,8 @@ export interface ClusterAddress {
   readonly ca: string | null;
   readonly clientCert?: string;
   readonly clientKey?: string;
+  /** Name that its certificate must bear where that is not the endpoint's host, as behind a tunnel. */
+  readonly serverName?: string;
 }
 
 export interface ApiRequest {
@@ -96,7 +98,7 @@ async function exchange(session: http2.ClientHttp2Session, request: ApiRequest):
  * told to go away. Nothing is trusted but the given CA. `close` destroys it with everything in flight, so that nothing
  * outlives the handler: a thawed socket would act in a later invocation.
  */
-export function openSession({ endpoint, ca, clientCert, clientKey }: ClusterAddress): ApiSession {
+export function openSession({ endpoint, ca, clientCert, clientKey, serverName }: ClusterAddress): ApiSession {
   let session: http2.ClientHttp2Session | null = null;
   let opened = 0;
   let closed = false;
@@ -105,6 +107,7 @@ export function openSession({ endpoint, ca, clientCert, clientKey }: ClusterAddr
     const fresh = http2.connect(endpoint, {
       ...(ca === null ? {} : { ca }),
       ...(clientCert === undefined || clientKey === undefined ? {} : { cert: clientCert, key: clientKey }),
+      ...(serverName === undefined ? {} : { servername: serverName }),
     });
     // Each stream reports the session's failure itself; without a listener it would also end the process. A session
     // that is told to go away closes itself.
