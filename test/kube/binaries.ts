@@ -1,9 +1,11 @@
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { access, mkdir, readdir, readFile, rename } from 'node:fs/promises';
-import { homedir } from 'node:os';
+import { mkdir, readdir, readFile, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+
+import { cacheRoot, exists } from '../support/cache.ts';
+import { MissingTool } from '../support/missing-tool.ts';
 
 const run = promisify(execFile);
 
@@ -23,19 +25,7 @@ const recipes: Readonly<Record<Tool, Recipe>> = {
   'eks-token-verifier': { module: 'eks-token-verifier', package: '.' },
 };
 
-/** A tool that is neither there nor can be built: a suite skips itself over it, or fails where it is required. */
-export class MissingTool extends Error {
-  override readonly name = 'MissingTool';
-}
-
 const moduleFolder = ({ module }: Recipe): string => join(import.meta.dirname, module);
-
-async function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
-}
 
 /** What the module is built from: its own files. The dependencies are pinned by go.sum. */
 async function sourceFiles(recipe: Recipe): Promise<string[]> {
@@ -59,8 +49,7 @@ async function linkerFlags(recipe: Recipe): Promise<string> {
 async function cacheFolder(recipe: Recipe): Promise<string> {
   const hash = createHash('sha256').update(`${process.platform} ${process.arch} ${await linkerFlags(recipe)}`);
   for (const file of await sourceFiles(recipe)) hash.update(await readFile(file));
-  const cache = process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache');
-  return join(cache, 'prefect-serverless-agent', 'kube', hash.digest('hex').slice(0, 16));
+  return join(cacheRoot(), 'kube', hash.digest('hex').slice(0, 16));
 }
 
 async function checkGo(tool: Tool): Promise<void> {

@@ -1,31 +1,31 @@
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { access, mkdir, open, readFile, rm, writeFile } from 'node:fs/promises';
-import { homedir } from 'node:os';
+import { mkdir, open, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
+import { cacheRoot, exists } from './cache.ts';
+import { MissingTool } from './missing-tool.ts';
+
 const run = promisify(execFile);
 
-const requirements = fileURLToPath(new URL('../python/requirements-prefect14.txt', import.meta.url));
-
-/** The interpreter line for which the requirements were resolved. */
-const wantedVersion = '3.11';
-
-export type PythonResult = { readonly python: string } | { readonly missing: string };
-
-const exists = async (path: string): Promise<boolean> =>
-  access(path).then(
-    () => true,
-    () => false,
-  );
-
-/** Where suites keep what they install; safe to delete at any time. */
-export function cacheRoot(): string {
-  return join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'prefect-serverless-agent');
+/** Packages that a suite needs, resolved and pinned beforehand. */
+interface PythonPackages {
+  /** For people: what is being installed. */
+  readonly what: string;
+  /** File with the pins, below test/python/. */
+  readonly requirements: string;
+  /** Interpreter lines for which the pins hold. */
+  readonly versions: readonly string[];
 }
+
+const prefect: PythonPackages = {
+  what: 'Prefect 1.4.1',
+  requirements: 'requirements-prefect14.txt',
+  versions: ['3.11'],
+};
 
 async function versionOf(command: string): Promise<string | null> {
   const print = 'import sys; print("%d.%d" % sys.version_info[:2])';
@@ -35,11 +35,12 @@ async function versionOf(command: string): Promise<string | null> {
   );
 }
 
-async function findInterpreter(): Promise<string | null> {
-  for (const command of [`python${wantedVersion}`, 'python3', 'python']) {
-    if ((await versionOf(command)) === wantedVersion) return command;
+async function findInterpreter({ versions }: PythonPackages): Promise<string> {
+  const commands = [...versions.map((version) => `python${version}`), 'python3', 'python'];
+  for (const command of commands) {
+    if (versions.includes((await versionOf(command)) ?? '')) return command;
   }
-  return null;
+  throw new MissingTool(`Python ${versions.join(' or ')} was not found as ${commands.join(', ')}.`);
 }
 
 const isAlive = (pid: number): boolean => {
@@ -64,14 +65,17 @@ async function takeLock(lock: string): Promise<void> {
   }
 }
 
-async function build(interpreter: string, home: string): Promise<void> {
+const requirementsOf = ({ requirements }: PythonPackages): string =>
+  fileURLToPath(new URL(`../python/${requirements}`, import.meta.url));
+
+async function build(interpreter: string, home: string, packages: PythonPackages): Promise<void> {
   const lock = `${home}.lock`;
   await takeLock(lock);
   try {
     if (await exists(join(home, 'complete'))) return;
     await rm(home, { recursive: true, force: true });
     await run(interpreter, ['-m', 'venv', home]);
-    const install = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '-r', requirements];
+    const install = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '-r', requirementsOf(packages)];
     await run(join(home, 'bin', 'python'), install, { maxBuffer: 2 ** 26 });
     await writeFile(join(home, 'complete'), '');
   } finally {
@@ -80,28 +84,26 @@ async function build(interpreter: string, home: string): Promise<void> {
 }
 
 /**
- * Python with the real Prefect 1.4.1, in a virtual environment in the cache, named by the hash of the requirements and
+ * The interpreter of a virtual environment with these packages, in the cache, named by the hash of the requirements and
  * built where it stays, because virtual environments cannot be moved. The file `complete` is written last.
  *
- * @returns `missing` with a sentence when there is no interpreter or the packages cannot be installed.
+ * @throws MissingTool when there is no interpreter or the packages cannot be installed
  */
-export async function ensurePrefectPython(): Promise<PythonResult> {
-  const hash = createHash('sha256')
-    .update(await readFile(requirements))
-    .digest('hex')
-    .slice(0, 16);
-  const home = join(cacheRoot(), 'python', hash);
+async function ensurePython(packages: PythonPackages): Promise<string> {
+  const pins = await readFile(requirementsOf(packages));
+  const home = join(cacheRoot(), 'python', createHash('sha256').update(pins).digest('hex').slice(0, 16));
   const python = join(home, 'bin', 'python');
-  if ((await exists(join(home, 'complete'))) && (await exists(python))) return { python };
-  const interpreter = await findInterpreter();
-  if (interpreter === null)
-    return { missing: `Python ${wantedVersion} was not found as python3.11, python3 or python.` };
+  if ((await exists(join(home, 'complete'))) && (await exists(python))) return python;
+  const interpreter = await findInterpreter(packages);
   await mkdir(join(cacheRoot(), 'python'), { recursive: true });
   try {
-    await build(interpreter, home);
-    return { python };
-  } catch (error) {
-    const why = error instanceof Error ? error.message.split('\n', 3).join(' ') : String(error);
-    return { missing: `Prefect 1.4.1 could not be installed: ${why}` };
+    await build(interpreter, home, packages);
+    return python;
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message.split('\n', 3).join(' ') : String(cause);
+    throw new MissingTool(`${packages.what} could not be installed: ${why}`, { cause });
   }
 }
+
+/** Python with the real Prefect 1.4.1. Throws MissingTool. */
+export const ensurePrefectPython = async (): Promise<string> => ensurePython(prefect);

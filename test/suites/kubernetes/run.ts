@@ -1,34 +1,22 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { readdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { parseArgs } from 'node:util';
+import { readFile } from 'node:fs/promises';
+import { basename } from 'node:path';
 
 import { agentGroup } from '../../../infra/rbac.ts';
 import { playedNode } from '../../contract/kubernetes.cluster.ts';
 import { startAudit } from '../../kube/audit.ts';
-import { MissingTool, resolveBinaries } from '../../kube/binaries.ts';
+import { resolveBinaries } from '../../kube/binaries.ts';
 import { startControlPlane, type ControlPlane } from '../../kube/control-plane.ts';
 import { startEksWebhook, type EksKey } from '../../kube/eks-webhook.ts';
 import { environmentFor, type EksLogin, type RealCluster } from '../../support/real-cluster.ts';
+import { runSuite, runTests, testFilesIn, thisTerminal } from '../suite.ts';
 import { givenCluster } from './given-cluster.ts';
 
-const help = `npm run test:kubernetes [-- --required]
-
-Runs test/suites/kubernetes/*.test.ts on a real control plane: etcd, kube-apiserver and kube-controller-manager, with
+const about = `Runs test/suites/kubernetes/*.test.ts on a real control plane: etcd, kube-apiserver and kube-controller-manager, with
 the real aws-iam-authenticator as login. Each is taken from $KUBEBUILDER_ASSETS, else from the cache, else built with
 Go (about eight minutes the first time).
 
-  --required   a missing tool is an error (as with CI set); otherwise the suite says what is missing and is skipped
-  --help       this text
-
 $CONTRACT_KUBECONFIG names a kubeconfig of a cluster to use instead; only what a foreign cluster can show is run then.
-The cluster must not have nodes that take pods: the tests play the kubelet.
-`;
-
-const say = (line: string): void => {
-  process.stderr.write(`${line}\n`);
-};
+The cluster must not have nodes that take pods: the tests play the kubelet.`;
 
 const login: EksLogin = {
   clusterId: 'prefect-test',
@@ -52,23 +40,14 @@ const noJobCache = '--watch-cache-sizes=jobs.batch#0';
 const last = 'permissions.test.ts';
 
 async function runFiles(cluster: RealCluster): Promise<number> {
-  const files = (await readdir(import.meta.dirname)).filter((name) => name.endsWith('.test.ts')).sort();
-  const code = await runTogether(
-    files.filter((file) => file !== last),
-    cluster,
+  const files = await testFilesIn(import.meta.dirname);
+  const isLast = (file: string): boolean => basename(file) === last;
+  const env = environmentFor(cluster);
+  const status = await runTests(
+    files.filter((file) => !isLast(file)),
+    env,
   );
-  return code === 0 ? runTogether([last], cluster) : code;
-}
-
-async function runTogether(files: readonly string[], cluster: RealCluster): Promise<number> {
-  const paths = files.map((file) => join(import.meta.dirname, file));
-  const env = { ...process.env, ...environmentFor(cluster) };
-  const child = spawn(process.execPath, ['--test', '--test-reporter=spec', ...paths], { stdio: 'inherit', env });
-  // Ctrl-C ends the tests, and then the cluster in good order.
-  const signals = ['SIGINT', 'SIGTERM'] as const;
-  for (const signal of signals) process.once(signal, () => child.kill(signal));
-  const [code] = (await once(child, 'exit')) as [number | null];
-  return code ?? 1;
+  return status === 0 ? runTests(files.filter(isLast), env) : status;
 }
 
 /** Pods on a node that is not there are collected after 40 s (kubernetes 1.35, pkg/controller/podgc), whoever plays them. */
@@ -78,7 +57,7 @@ async function registerNode(plane: ControlPlane): Promise<void> {
   if (status !== 201) throw new Error(`The API server takes no node: ${text}`);
 }
 
-async function runOnOwnCluster(): Promise<number> {
+async function runOnOwnCluster(say: (line: string) => void): Promise<number> {
   const binaries = await resolveBinaries(say);
   await using webhook = await startEksWebhook(binaries['eks-token-verifier'], {
     clusterId: login.clusterId,
@@ -97,44 +76,9 @@ async function runOnGivenCluster(kubeconfig: string): Promise<number> {
   return runFiles(givenCluster(kubeconfig, await readFile(kubeconfig, 'utf8')));
 }
 
-/** What a missing tool means: nothing, or, where the suite is required, a failure. */
-function missing(error: MissingTool, isRequired: boolean): number {
-  say(`${error.message} ${isRequired ? 'It is required here.' : 'Skipped.'}`);
-  return isRequired ? 1 : 0;
-}
-
-async function runSuite(): Promise<number> {
+async function run(say: (line: string) => void): Promise<number> {
   const given = process.env['CONTRACT_KUBECONFIG'] ?? '';
-  return given === '' ? runOnOwnCluster() : runOnGivenCluster(given);
+  return given === '' ? runOnOwnCluster(say) : runOnGivenCluster(given);
 }
 
-interface Flags {
-  readonly required?: boolean;
-  readonly help?: boolean;
-}
-
-/** Null, and a sentence, when the command line cannot be read. */
-function readFlags(): Flags | null {
-  try {
-    return parseArgs({ options: { required: { type: 'boolean' }, help: { type: 'boolean' } } }).values;
-  } catch (error) {
-    say(`${error instanceof Error ? error.message : String(error)} See --help.`);
-    return null;
-  }
-}
-
-async function main(): Promise<number> {
-  const flags = readFlags();
-  if (flags === null) return 2;
-  if (flags.help === true) {
-    process.stdout.write(help);
-    return 0;
-  }
-  const isRequired = flags.required === true || (process.env['CI'] ?? '') !== '';
-  return runSuite().catch((error: unknown) => {
-    if (error instanceof MissingTool) return missing(error, isRequired);
-    throw error;
-  });
-}
-
-process.exitCode = await main();
+process.exitCode = await runSuite({ name: 'kubernetes', about, run }, thisTerminal);

@@ -24,17 +24,16 @@ export interface Machine extends AsyncDisposable {
 /**
  * A machine with an empty home; disposing of it removes the home.
  *
- * @throws Error when there is no Python or Prefect cannot be installed
+ * @throws MissingTool when there is no Python or Prefect cannot be installed
  */
 export async function startMachine(): Promise<Machine> {
-  const found = await ensurePrefectPython();
-  if ('missing' in found) throw new Error(found.missing);
+  const python = await ensurePrefectPython();
   const home = await mkdtemp(join(tmpdir(), 'prefect-machine-'));
-  const path = [dirname(found.python), ...systemPath].join(delimiter);
+  const path = [dirname(python), ...systemPath].join(delimiter);
   const run = async ([program = '', ...args]: readonly string[], env: Environment): Promise<Finished> => {
     const settings = { ...env, PATH: path, HOME: home, PYTHONIOENCODING: 'utf-8' };
     // Given as a full path, because programs are looked up in the PATH of whoever starts them.
-    const child = spawn(join(dirname(found.python), program), args, {
+    const child = spawn(join(dirname(python), program), args, {
       cwd: home,
       env: settings,
       timeout: limitMs,

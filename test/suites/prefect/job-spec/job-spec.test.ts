@@ -21,15 +21,9 @@ const numRuns = Number(process.env['PEER_RUNS'] ?? 3_000);
 const freshSeed = randomInt(2 ** 31);
 const freshRuns = 1_000;
 
-async function pythonOrThrow(): Promise<string> {
-  const found = await ensurePrefectPython();
-  if ('missing' in found) throw new Error(found.missing);
-  return found.python;
-}
-
 describe('the Job generator next to that of prefect 1.4.1', () => {
   const compare = async (given: { readonly seed: number; readonly numRuns: number }): Promise<Coverage> => {
-    await using peer = await startPeer(await pythonOrThrow());
+    await using peer = await startPeer(await ensurePrefectPython());
     const coverage = new Coverage();
     const sameJob = fc.asyncProperty(peerCase, async (one) => {
       const verdict = judge(await peer.ask(one), ask(one));

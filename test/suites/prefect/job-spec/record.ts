@@ -46,9 +46,7 @@ const withTemplate = (job_template: Json): PeerCase => ({
 
 /** Writes the pairs: a plain case, each bad template, and a sample of everything. */
 async function record(): Promise<void> {
-  const found = await ensurePrefectPython();
-  if ('missing' in found) throw new Error(found.missing);
-  await using peer = await startPeer(found.python);
+  await using peer = await startPeer(await ensurePrefectPython());
   const sample = fc.sample(peerCase, { seed: 20_260_301, numRuns: 260 });
   const lines: string[] = [];
   for (const one of [plainCase, ...Object.values(badTemplates).map(withTemplate), ...sample]) {
