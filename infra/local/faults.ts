@@ -5,13 +5,41 @@ import type { LocalRequest, LocalResponse } from './http.ts';
  *
  * `drop-before`: the connection dies and nothing was done. `drop-after`: it was done, the answer is lost.
  * `answer`: this answer instead, nothing was done. `rewrite`: it was done, and the answer is changed.
- * `delay`: it is done after that many milliseconds.
+ * `delay`: it is done after that many milliseconds. `hold`: it waits at a gate, and is done when that opens, even if the
+ * client is gone by then.
  */
 export type Fault =
   | { readonly kind: 'drop-before' | 'drop-after' }
   | { readonly kind: 'answer'; readonly answer: LocalResponse }
   | { readonly kind: 'rewrite'; readonly rewrite: (answer: LocalResponse) => LocalResponse }
-  | { readonly kind: 'delay'; readonly ms: number };
+  | { readonly kind: 'delay'; readonly ms: number }
+  | { readonly kind: 'hold'; readonly gate: Gate };
+
+/** Where requests wait for one another, so that a test says in which order things happen. */
+export class Gate {
+  readonly #opened = Promise.withResolvers<void>();
+  readonly #counts: { readonly wanted: number; readonly reached: () => void }[] = [];
+  #arrived = 0;
+
+  /** Called by the server: resolves when the gate is open. */
+  async pass(): Promise<void> {
+    this.#arrived += 1;
+    for (const { wanted, reached } of this.#counts) if (this.#arrived >= wanted) reached();
+    await this.#opened.promise;
+  }
+
+  /** Resolves when that many requests have come to the gate, those that passed it included. */
+  async arrivals(wanted: number): Promise<void> {
+    if (this.#arrived >= wanted) return;
+    await new Promise<void>((reached) => {
+      this.#counts.push({ wanted, reached });
+    });
+  }
+
+  open(): void {
+    this.#opened.resolve();
+  }
+}
 
 export interface FaultRule {
   readonly matches: (request: LocalRequest) => boolean;

@@ -36,6 +36,8 @@ export interface LocalServer extends AsyncDisposable {
   readonly exchanges: Exchange[];
   /** Connections accepted so far. */
   connections(): number;
+  /** Ends every open connection, as whatever stands between may do with those that are idle. */
+  disconnect(): void;
   close(): Promise<void>;
 }
 
@@ -71,8 +73,22 @@ function send(outgoing: Outgoing, answer: LocalResponse): void {
   }
 }
 
+type Late = Extract<Fault, { readonly kind: 'delay' | 'hold' }>;
+
+/** Sits out a fault that only makes a request late; what is left is what happens to it then. */
+async function sitOut(fault: Fault | null): Promise<Exclude<Fault, Late> | null> {
+  if (fault?.kind === 'delay') await delay(fault.ms);
+  else if (fault?.kind === 'hold') await fault.gate.pass();
+  else return fault;
+  return null;
+}
+
 /** Null: the connection dies instead of an answer. */
-function answerUnder(fault: Fault | null, request: LocalRequest, options: ServeOptions): LocalResponse | null {
+function answerUnder(
+  fault: Exclude<Fault, Late> | null,
+  request: LocalRequest,
+  options: ServeOptions,
+): LocalResponse | null {
   switch (fault?.kind) {
     case 'drop-before':
       return null;
@@ -83,7 +99,6 @@ function answerUnder(fault: Fault | null, request: LocalRequest, options: ServeO
       return null;
     case 'rewrite':
       return fault.rewrite(options.handle(request, options.now()));
-    case 'delay':
     case undefined:
       return options.handle(request, options.now());
   }
@@ -97,8 +112,7 @@ const pauseBefore = (answer: LocalResponse | null, { latencyMs = 0 }: ServeOptio
 function listener(options: ServeOptions, faults: FaultPlan, exchanges: Exchange[]) {
   return async (incoming: Incoming, outgoing: Outgoing): Promise<void> => {
     const request = await readRequest(incoming);
-    const fault = faults.strike(request);
-    if (fault?.kind === 'delay') await delay(fault.ms);
+    const fault = await sitOut(faults.strike(request));
     const answer = answerUnder(fault, request, options);
     exchanges.push({ request, status: statusOf(answer) });
     const pause = pauseBefore(answer, options);
@@ -134,13 +148,16 @@ export async function serve(options: ServeOptions): Promise<LocalServer> {
   });
   server.listen(options.port ?? 0, '127.0.0.1');
   await once(server, 'listening');
+  const disconnect = (): void => {
+    for (const socket of sockets) socket.destroy();
+  };
   const close = async (): Promise<void> => {
     const closed = once(server, 'close');
     server.close();
-    for (const socket of sockets) socket.destroy();
+    disconnect();
     await closed;
   };
   const { port } = server.address() as AddressInfo;
   const url = `${options.tls === undefined ? 'http' : 'https'}://127.0.0.1:${port}`;
-  return { url, faults, exchanges, connections: () => connections, close, [Symbol.asyncDispose]: close };
+  return { url, faults, exchanges, connections: () => connections, disconnect, close, [Symbol.asyncDispose]: close };
 }
