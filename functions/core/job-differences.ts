@@ -17,8 +17,8 @@ export const jobDifferences: readonly JobDifference[] = [
   {
     name: 'name',
     kind: 'job',
-    what: 'The name ends in a hash of flow run and key in place of a random text; its prefix has at most 35 characters.',
-    why: 'A create whose answer was lost is repeated under the same name, and the API server becomes the lock.',
+    what: "The name is prefect-job and a hash of flow run and key; a template's name and a random text are not in it.",
+    why: 'A create is repeated under the same name, also after the template has changed: the API server is the lock.',
   },
   {
     name: 'identifier',

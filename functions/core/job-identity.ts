@@ -35,12 +35,9 @@ export function identifierOf(runId: FlowRunId, key: string): string {
 }
 
 /**
- * The Job's name for (run, key): template prefix, dash, identifier; at most 52 characters, because the pod's name adds
- * `-xxxxx` and the name is repeated in the label `batch.kubernetes.io/job-name` (63).
- *
- * The prefix is cut, never the identifier. An empty prefix becomes `prefect-job`, the peer's.
+ * The Job's name for (run, key): the peer's `prefect-job` and the identifier, 28 characters. Nothing of a template is in
+ * it, because templates change: two creates of one attempt must meet under one name, whatever they were read from.
  */
-export function jobNameOf(prefix: string, runId: FlowRunId, key: string): JobName {
-  const base = (prefix === '' ? 'prefect-job' : prefix).slice(0, 35).replace(/[-.]+$/u, '');
-  return `${base}-${identifierOf(runId, key)}` as JobName;
+export function jobNameOf(runId: FlowRunId, key: string): JobName {
+  return `prefect-job-${identifierOf(runId, key)}` as JobName;
 }

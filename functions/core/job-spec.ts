@@ -209,7 +209,6 @@ function writeResources({ job, config }: Build): void {
 /** Every write of these is the last one: nobody's template can fake them. */
 function writeIdentity({ job, input }: Build): void {
   const { run, identity } = input;
-  const prefix = job.read(['metadata', 'name']);
   const labels = {
     [identifierLabel]: identifierOf(run.id, identity.key),
     [runIdLabel]: run.id,
@@ -223,7 +222,7 @@ function writeIdentity({ job, input }: Build): void {
   };
   job.set(['apiVersion'], 'batch/v1', 'ours');
   job.set(['kind'], 'Job', 'ours');
-  job.set(['metadata', 'name'], jobNameOf(typeof prefix === 'string' ? prefix : '', run.id, identity.key), 'ours');
+  job.set(['metadata', 'name'], jobNameOf(run.id, identity.key), 'ours');
   for (const metadata of [['metadata'], podMetadata]) {
     for (const [key, value] of Object.entries(labels)) job.set([...metadata, 'labels', key], value, 'ours');
     for (const [key, value] of Object.entries(annotations)) job.set([...metadata, 'annotations', key], value, 'ours');

@@ -108,7 +108,7 @@ describe('a Job with everything', () => {
       apiVersion: 'batch/v1',
       kind: 'Job',
       metadata: {
-        name: `nightly-etl-with-a-very-long-descri-${IDENTIFIER}`,
+        name: `prefect-job-${IDENTIFIER}`,
         labels: { team: 'finance', ...ourLabels },
         annotations: { owner: 'ops', ...ours },
       },

@@ -81,6 +81,20 @@ describe('the smallest Job', () => {
     assert.deepEqual(buildJob(input), buildJob(aJobInput()));
     assert.notEqual(jobOf(again).job.metadata?.name, jobOf(buildJob(input)).job.metadata?.name);
   });
+
+  it('keeps its name when its templates change: one attempt is one Job', () => {
+    const called = (name: string): JsonObject => ({ metadata: { name }, ...aTemplate({}) });
+    const inputs = [
+      aJobInput(),
+      aJobInput(anAuthorsTemplate(called('mine'))),
+      aJobInput(anAuthorsTemplate(called('Ä'.repeat(200)))),
+      aJobInput({ policy: { jobTemplate: called('operators'), profiles: [{ label: 'a', template: called('as') }] } }),
+    ];
+
+    const names = inputs.map((input) => jobOf(buildJob(input)).job.metadata?.name);
+
+    assert.deepEqual(new Set(names), new Set([`prefect-job-${IDENTIFIER}`]));
+  });
 });
 
 describe('resources', () => {
@@ -195,7 +209,7 @@ describe('what a template may not decide', () => {
     const { job, removed } = jobOf(buildJob(input));
 
     assert.deepEqual(job.metadata, {
-      name: `mine-${IDENTIFIER}`,
+      name: `prefect-job-${IDENTIFIER}`,
       labels: { ...fake, ...ourLabels },
       annotations: { ...fake, ...ourAnnotations },
     });

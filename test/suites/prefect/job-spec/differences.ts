@@ -74,9 +74,7 @@ const serverFields = [
  */
 const changes: Readonly<Record<string, (job: LooseMap, one: PeerCase) => void>> = {
   name: (job, one) => {
-    const name = mapAt(job, 'metadata')['name'] as string;
-    const prefix = name.slice(0, name.lastIndexOf('-')) || 'prefect-job';
-    mapAt(job, 'metadata')['name'] = `${prefix.slice(0, 35).replace(/[-.]+$/u, '')}-${hash(one)}`;
+    mapAt(job, 'metadata')['name'] = `prefect-job-${hash(one)}`;
   },
   identifier: (job, one) => {
     for (const metadata of metadataOf(job)) mapAt(metadata, 'labels')['prefect.io/identifier'] = hash(one);
