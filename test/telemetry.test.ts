@@ -49,6 +49,19 @@ describe('telemetry', () => {
     assert.deepEqual([line?.['message'], line?.['level'], line?.['class']], ['failed', 'WARN', 'quota']);
   });
 
+  it('says once what is submitted, when it is carried out, and at once what is held or rejected', async () => {
+    const decision = (kind: string) =>
+      `telemetry.decided({ kind: '${kind}', rule: 'of-${kind}', run: { id: 'run-1' }, why: 'full' });`;
+    const lines = await linesOf(['submit', 'hold', 'reject'].map(decision).join('\n'));
+    assert.deepEqual(
+      lines.map(({ message, decision: kind, why }) => [message, kind, why]),
+      [
+        ['decided', 'hold', 'full'],
+        ['decided', 'reject', 'of-reject'],
+      ],
+    );
+  });
+
   it('keeps waiting to itself, unless asked', async () => {
     assert.deepEqual(await linesOf(`telemetry.applied(outcome({ kind: 'waiting' }));`), []);
   });
