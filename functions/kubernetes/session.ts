@@ -66,31 +66,37 @@ function headersOf(raw: http2.IncomingHttpHeaders): Record<string, string> {
   return headers;
 }
 
-async function readBody(stream: http2.ClientHttp2Stream): Promise<string> {
+const brokenOff = (): Error => Object.assign(new Error('The stream ended early.'), { code: 'ECONNRESET' });
+
+/** By events: an iterator over the stream would cost more than all else about a create. */
+function readAnswer(stream: http2.ClientHttp2Stream): Promise<ApiAnswer> {
+  const { promise, resolve, reject } = Promise.withResolvers<ApiAnswer>();
+  const heads: http2.IncomingHttpHeaders[] = [];
   const chunks: Buffer[] = [];
   let size = 0;
-  for await (const chunk of stream) {
-    size += (chunk as Buffer).length;
-    if (size > maxAnswerBytes) throw new Error(`The answer is larger than ${maxAnswerBytes} bytes.`);
-    chunks.push(chunk as Buffer);
-  }
-  // When the connection dies in the middle, the loop just ends, as if that were all.
-  if (!stream.readableEnded || stream.rstCode !== http2.constants.NGHTTP2_NO_ERROR) throw brokenOff();
-  return Buffer.concat(chunks).toString();
+  stream.on('response', (head) => heads.push(head));
+  stream.on('data', (chunk: Buffer) => {
+    size += chunk.length;
+    if (size > maxAnswerBytes) stream.destroy(new Error(`The answer is larger than ${maxAnswerBytes} bytes.`));
+    else chunks.push(chunk);
+  });
+  stream.on('error', reject);
+  // A session can die under a stream without an error of its own: the answer then never begins, or just ends.
+  stream.on('close', () => {
+    const [head] = heads;
+    const isWhole = stream.readableEnded && stream.rstCode === http2.constants.NGHTTP2_NO_ERROR;
+    if (head === undefined || !isWhole) return reject(brokenOff());
+    resolve({ status: Number(head[':status']), headers: headersOf(head), body: Buffer.concat(chunks).toString() });
+  });
+  return promise;
 }
-
-const brokenOff = (): Error => Object.assign(new Error('The stream ended early.'), { code: 'ECONNRESET' });
 
 async function exchange(session: http2.ClientHttp2Session, request: ApiRequest): Promise<ApiAnswer> {
   const head = { ...request.headers, ':method': request.method, ':path': request.path };
   const stream = session.request(head, { signal: request.signal, endStream: request.body === undefined });
-  const { promise, resolve, reject } = Promise.withResolvers<http2.IncomingHttpHeaders>();
-  stream.on('response', resolve).on('error', reject);
-  // A session can die under a stream without an error of its own; the answer then never begins.
-  stream.on('close', () => reject(brokenOff()));
+  const answer = readAnswer(stream);
   if (request.body !== undefined) stream.end(request.body);
-  const [raw, body] = await Promise.all([promise, readBody(stream)]);
-  return { status: Number(raw[':status']), headers: headersOf(raw), body };
+  return answer;
 }
 
 /**
