@@ -18,7 +18,6 @@ const options = {
   mainFields: ['module', 'main'],
   minify: true,
   legalComments: 'none',
-  alias: { undici: './infra/no-undici.cjs' },
   metafile: true,
   logLevel: 'warning',
 };

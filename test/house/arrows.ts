@@ -47,7 +47,7 @@ export const arrows: readonly Part[] = [
   {
     part: 'functions/kubernetes/',
     imports: ['functions/core/', ...foundation],
-    modules: ['@kubernetes/client-node/dist/gen/index.js', 'type @kubernetes/client-node', 'node:http2'],
+    modules: ['type @kubernetes/client-node', 'node:http2'],
   },
   {
     part: 'functions/aws/',
