@@ -16,6 +16,18 @@ export function parseDuration(text: string): Parsed<number> {
     : good(Number(match[1]) * unit);
 }
 
+/** `once` is null; else a duration within `range`, in milliseconds. */
+export function parsePeriod(
+  text: string,
+  range: { readonly fromMs: number; readonly toMs: number },
+): Parsed<number | null> {
+  if (text === 'once') return good(null);
+  const parsed = parseDuration(text);
+  if (parsed.ok && parsed.value >= range.fromMs && parsed.value <= range.toMs) return parsed;
+  const seconds = `${range.fromMs / 1_000}s to ${Math.trunc(range.toMs / 1_000)}s`;
+  return bad(`must be once, or from ${seconds}: a later tick would have no time left in its invocation`);
+}
+
 export function parseBoolean(text: string): Parsed<boolean> {
   const lower = text.toLowerCase();
   return lower === 'true' || lower === 'false' ? good(lower === 'true') : bad('must be true or false');

@@ -7,12 +7,14 @@ import {
   parseEnvironment,
   parseLimits,
   parseList,
+  parsePeriod,
   parsePodSecret,
   parseSources,
   parseUrl,
   parseWhole,
   type Parsed,
 } from './config-values.ts';
+import { functionLimitMs, leastTickMs } from './limits.ts';
 import { Secret } from './secret.ts';
 import { variables, type Variable, type VariableName } from './variables.ts';
 
@@ -70,6 +72,8 @@ export interface Config {
   readonly infraRetries: number;
   readonly sendFlowRunLogs: boolean;
   readonly dispatchPaused: boolean;
+  /** Null: one tick in an invocation. */
+  readonly periodMs: number | null;
   readonly logLevel: 'DEBUG' | 'INFO' | 'WARNING' | 'ERROR';
 }
 
@@ -84,6 +88,8 @@ export type ConfigResult =
 
 /** Floor of both TTLs: a finished Job stays longer than any live invocation (protocol rule 18). */
 const ttlFloorMs = 600_000;
+/** Shortest and longest time between the ticks of one invocation. */
+const periodRange = { fromMs: 5_000, toMs: functionLimitMs - leastTickMs };
 const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/iu;
 const labelValue = /^[A-Za-z0-9]([-._A-Za-z0-9]{0,61}[A-Za-z0-9])?$/u;
 const dnsLabel = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/u;
@@ -259,6 +265,7 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>): 
     ...limits(reader),
     ...graces(reader),
     dispatchPaused: reader.value('DISPATCH_PAUSED', parseBoolean, false),
+    periodMs: reader.value('PERIOD', (text) => parsePeriod(text, periodRange), null),
   };
   return reader.problems.length === 0 ? { ok: true, config } : { ok: false, problems: reader.problems };
 }

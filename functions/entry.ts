@@ -4,41 +4,68 @@ import { machineOutside, type Outside, type Tick } from './composition.ts';
 import { describeProblems, parseConfig, type Config } from './config.ts';
 import { BoundaryError, type ErrorCode } from './errors.ts';
 import { functionLimitMs } from './limits.ts';
+import { tickInPeriod } from './period.ts';
 import { Telemetry } from './telemetry.ts';
 
 /** What an invocation returns: counts, never ids, so that it stays small and holds nothing secret. */
 export interface TickSummary {
   readonly function: 'dispatch' | 'reconcile';
+  /** Over all ticks of the invocation. */
   readonly counts: Readonly<Record<string, number>>;
 }
 
+type Compose = (config: Config, outside: Outside) => Tick;
+type Reports = Awaited<ReturnType<typeof tickInPeriod>>;
+
 interface Container {
+  readonly config: Config;
+  readonly outside: Outside;
   readonly tick: Tick;
   readonly telemetry: Telemetry;
 }
 
-function startContainer(compose: (config: Config, outside: Outside) => Tick): Container {
-  const parsed = parseConfig(process.env);
+function startContainer(compose: Compose, outside: Outside): Container {
+  const parsed = parseConfig(outside.env);
   if (!parsed.ok) throw new BoundaryError('CONFIG_INVALID', describeProblems(parsed.problems), { retry: 'never' });
-  return { tick: compose(parsed.config, machineOutside(process.env)), telemetry: new Telemetry(parsed.config) };
+  const { config } = parsed;
+  return { config, outside, tick: compose(config, outside), telemetry: new Telemetry(config) };
+}
+
+/** Every tick has had its turn when one that could not work ends the invocation as an error. */
+function throwProblem(reports: Reports): void {
+  const failed = reports.flatMap(({ problem }) => problem ?? []);
+  const [first] = failed;
+  if (first === undefined) return;
+  const many = reports.length === 1 ? '' : `${failed.length} of ${reports.length} ticks could not work, the first: `;
+  throw new BoundaryError(first.code as ErrorCode, `${many}${first.message}`);
+}
+
+function summaryOf(reports: Reports): TickSummary {
+  const counts: Record<string, number> = {};
+  for (const report of reports) {
+    for (const [kind, count] of Object.entries(report.counts)) counts[kind] = (counts[kind] ?? 0) + count;
+  }
+  return { function: reports[0].function, counts };
 }
 
 /**
  * The Lambda handler of a function. The container is made once; each invocation gets its own budget. A tick that could
- * not work has written its report and then throws, so that Lambda's Errors metric and its alarm tell the truth.
+ * not work has written its report; the invocation then throws, so that Lambda's Errors metric and its alarm tell the
+ * truth. `machine` is what surrounds the container: Lambda, or a test's clock and environment.
  */
-export function entry(compose: (config: Config, outside: Outside) => Tick) {
+export function entry(compose: Compose, machine: (env: Outside['env']) => Outside = machineOutside) {
   let container: Container | null = null;
   return async (_event: unknown, context: Context): Promise<TickSummary> => {
-    container ??= startContainer(compose);
-    const { tick, telemetry } = container;
+    container ??= startContainer(compose, machine(process.env));
+    const { config, outside, tick, telemetry } = container;
     telemetry.begin(context.awsRequestId);
+    const { clock } = outside;
     const left = Math.min(context.getRemainingTimeInMillis(), functionLimitMs);
-    const invocation = { endsAt: new Date(Date.now() + left), requestId: context.awsRequestId };
-    const report = await tick(invocation, telemetry);
-    if (report.problem !== null) {
-      throw new BoundaryError(report.problem.code as ErrorCode, report.problem.message);
-    }
-    return { function: report.function, counts: report.counts };
+    const endsAt = new Date(clock.now().getTime() + left);
+    const invocation = { endsAt, requestId: context.awsRequestId };
+    const { periodMs } = config;
+    const reports = await tickInPeriod(() => tick(invocation, telemetry), { clock, endsAt, periodMs });
+    throwProblem(reports);
+    return summaryOf(reports);
   };
 }

@@ -94,6 +94,12 @@ export const variables = [
   { name: 'LATE_RUN_LIMIT', fallback: null, meaning: 'runs late by more are held, and said' },
   { name: 'LOG_TAIL_LINES', fallback: '200', meaning: 'container log lines kept on failure; `0`: none' },
   {
+    name: 'PERIOD',
+    fallback: 'once',
+    meaning:
+      'ticks in one invocation: `once`, or a time from `5s` to `32s` between their beginnings, as long as there is time for another ([guide](infra/guides/high-availability.md#faster-than-a-minute))',
+  },
+  {
     name: 'INFRA_RETRIES',
     fallback: '0',
     meaning:

@@ -32,7 +32,7 @@ export const arrows: readonly Part[] = [
   { part: 'functions/config-values.ts', imports: [], modules: [] },
   {
     part: 'functions/config.ts',
-    imports: ['functions/config-values.ts', 'functions/secret.ts', 'functions/variables.ts'],
+    imports: ['functions/config-values.ts', 'functions/limits.ts', 'functions/secret.ts', 'functions/variables.ts'],
     modules: [],
   },
   { part: 'functions/yaml-template.ts', imports: ['functions/core/'], modules: ['type yaml', 'yaml'] },
@@ -115,12 +115,19 @@ export const arrows: readonly Part[] = [
     modules: [],
   },
   {
+    part: 'functions/period.ts',
+    imports: ['functions/limits.ts'],
+    types: ['functions/clock.ts', 'functions/core/tick-report.ts'],
+    modules: [],
+  },
+  {
     part: 'functions/entry.ts',
     imports: [
       'functions/composition.ts',
       'functions/config.ts',
       'functions/errors.ts',
       'functions/limits.ts',
+      'functions/period.ts',
       'functions/telemetry.ts',
     ],
     modules: ['type aws-lambda'],
