@@ -17,7 +17,8 @@ export const variables = [
   {
     name: 'RUNNER_TOKEN_SECRET_ARN',
     fallback: null,
-    meaning: 'secret with the runner token; unset: a server without authentication',
+    meaning:
+      'secret with the runner token; unset: a server without authentication. As a param: unset makes an empty secret, `none` is without',
   },
   { name: 'RUNNER_TOKEN_KEY', fallback: 'token', meaning: 'key of the token in a secret that is JSON' },
   { name: 'RUNNER_TOKEN', fallback: null, meaning: 'the token itself, for the local commands only' },

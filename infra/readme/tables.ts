@@ -1,6 +1,7 @@
 import { errorCodes } from '../../functions/errors.ts';
 import { permissions } from '../../functions/kubernetes/permissions.ts';
 import { variables, type Variable } from '../../functions/variables.ts';
+import { paramOf, stackParams, type StackParam } from '../stack-params.ts';
 import { dispatchRuleTexts } from './dispatch-rules.ts';
 import { errorAdvice } from './errors.ts';
 import { reconcileExamples } from './reconcile-examples.ts';
@@ -10,20 +11,7 @@ import { table } from './table.ts';
 
 const code = (text: string): string => `\`${text}\``;
 
-/** Params that have a name of their own, or none: a param would put the token itself into the template of the stack. */
-const otherParams: ReadonlyMap<string, string | null> = new Map([
-  ['RUNNER_TOKEN', null],
-  ['RUNNER_TOKEN_SECRET_ARN', 'secretArn'],
-]);
-
-/** `MAX_IN_FLIGHT` is the param `maxInFlight`. Null: there is none. */
-export function paramOf(name: string): string | null {
-  const other = otherParams.get(name);
-  if (other !== undefined) return other;
-  return name.toLowerCase().replaceAll(/_([a-z])/gu, (_match, letter: string) => letter.toUpperCase());
-}
-
-function defaultOf({ shown, fallback }: Variable): string {
+function defaultOf({ shown, fallback }: Pick<Variable, 'shown' | 'fallback'>): string {
   if (shown !== undefined) return shown;
   return fallback === null ? 'none' : code(fallback);
 }
@@ -32,9 +20,10 @@ function configurationTable(): string {
   const rows = variables.map((variable: Variable) => {
     const { name, meaning } = variable;
     const param = paramOf(name);
-    return [code(name), param === null ? '-' : code(param), defaultOf(variable), meaning];
+    return [param === null ? '-' : code(param), code(name), defaultOf(variable), meaning];
   });
-  return table(['variable', 'param', 'default', 'meaning'], rows);
+  const ofTheStack = stackParams.map((param: StackParam) => [code(param.name), '-', defaultOf(param), param.meaning]);
+  return table(['param', 'variable', 'default', 'meaning'], [...rows, ...ofTheStack]);
 }
 
 function errorTable(): string {

@@ -153,6 +153,7 @@ export const arrows: readonly Part[] = [
       'functions/errors.ts',
       'functions/kubernetes/permissions.ts',
       'functions/variables.ts',
+      'infra/stack-params.ts',
     ],
     modules: [],
   },

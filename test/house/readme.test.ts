@@ -9,7 +9,8 @@ import { variables } from '../../functions/variables.ts';
 import { dispatchRuleTexts } from '../../infra/readme/dispatch-rules.ts';
 import { reconcileExamples } from '../../infra/readme/reconcile-examples.ts';
 import { reconcileRuleTexts } from '../../infra/readme/reconcile-rules.ts';
-import { envExample, paramOf, readmeTables, withTables } from '../../infra/readme/tables.ts';
+import { envExample, readmeTables, withTables } from '../../infra/readme/tables.ts';
+import { paramNames, paramOf, stackParams } from '../../infra/stack-params.ts';
 import { readRepository } from './repository.ts';
 import { aJob, aPod } from '../support/builders.ts';
 import { cases } from '../support/reconcile-cases.ts';
@@ -54,10 +55,10 @@ describe('README.md', () => {
 
 describe('the tables', () => {
   it('have a row for every variable, error code, permission and rule, in the order of the source', () => {
-    assert.deepEqual(
-      columns('configuration', 1),
-      variables.map(({ name }) => name),
-    );
+    assert.deepEqual(columns('configuration', 2), [
+      ...variables.map(({ name }) => `${paramOf(name) ?? '-'} ${name}`),
+      ...stackParams.map(({ name }) => `${name} -`),
+    ]);
     assert.deepEqual(columns('errors', 1), errorCodes);
     assert.deepEqual(
       columns('permissions', 3),
@@ -92,13 +93,10 @@ describe('the tables', () => {
     assert.deepEqual(widths, new Set([6, 5]));
   });
 
-  it('name params that serverless.yml takes', () => {
-    const deployment = `${text('serverless.yml')}${text('infra/iam.yml')}`;
-    const params = variables.flatMap(({ name }) => paramOf(name) ?? []);
-    assert.deepEqual(
-      params.filter((param) => !new RegExp(`param:${param}\\b`, 'u').test(deployment)),
-      [],
-    );
+  it('name the params that the stack takes, and no others', () => {
+    const files = [...repository].filter(([path]) => path === 'serverless.yml' || /^infra\/[\w-]+\.yml$/u.test(path));
+    const taken = files.flatMap(([, yaml]) => [...yaml.matchAll(/\bparam:(\w+)/gu)].map(([, name]) => name ?? ''));
+    assert.deepEqual([...new Set(taken)].toSorted(), paramNames.toSorted());
     assert.equal(paramOf('RUNNER_TOKEN'), null);
   });
 

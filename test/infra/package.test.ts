@@ -1,14 +1,12 @@
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { promisify } from 'node:util';
 
 import { functionLimitMs } from '../../functions/limits.ts';
-import { variables } from '../../functions/variables.ts';
+import { variables, type VariableName } from '../../functions/variables.ts';
 import { agentGroup } from '../../infra/rbac.ts';
+import { paramOf } from '../../infra/stack-params.ts';
 import {
   cycleIn,
   filesInZip,
@@ -17,34 +15,15 @@ import {
   referencesIn,
   type Template,
 } from '../support/cloudformation.ts';
-
-const root = path.join(import.meta.dirname, '../..');
-const cli = path.join(root, 'node_modules/.bin/serverless');
+import { packageWith, requiredParams, serverless, typed, type Package } from '../support/packaging.ts';
 
 /** The longest that AWS has. */
 const longestRegion = 'ap-southeast-2';
 
-const camelCase = (name: string): string =>
-  name.toLowerCase().replaceAll(/_([a-z])/gu, (_, letter: string) => letter.toUpperCase());
-
 /** Variables that the stack passes on, by the param each comes from; the local commands' token is none. */
 const passedOn = variables.filter(({ name }) => name !== 'RUNNER_TOKEN').map(({ name }) => name);
 
-/** As on a build server: no credentials, no region, nothing of this shell's environment. */
-async function serverless(home: string, args: readonly string[]): Promise<string> {
-  const env = { PATH: `${path.dirname(process.execPath)}:/usr/bin:/bin`, HOME: home };
-  const { stdout } = await promisify(execFile)(process.execPath, [cli, ...args], { cwd: root, env });
-  return stdout;
-}
-
-async function packageInto(folder: string, options: readonly string[]): Promise<Template> {
-  await serverless(folder, ['package', '--package', folder, ...options]);
-  const text = await readFile(path.join(folder, 'cloudformation-template-update-stack.json'), 'utf8');
-  return JSON.parse(text) as Template;
-}
-
-const params = (values: Readonly<Record<string, string>>): readonly string[] =>
-  Object.entries(values).flatMap(([name, value]) => ['--param', `${name}=${value}`]);
+type Settable = Exclude<VariableName, 'RUNNER_TOKEN' | 'RUNNER_TOKEN_SECRET_ARN' | 'LOG_LEVEL'>;
 
 type Statement = Readonly<Record<string, unknown>>;
 type Policy = { readonly PolicyDocument: { readonly Statement: readonly Statement[] } };
@@ -71,16 +50,59 @@ function textOf(value: unknown): string {
   return longestRegion;
 }
 
+/** One that differs from the fallback for each variable that is a param of its own name. */
+const values = {
+  PREFECT_API: 'https://prefect.example/graphql',
+  PREFECT_API_IN_CLUSTER: 'http://apollo.prefect:4200',
+  PREFECT_BACKEND: 'cloud',
+  PREFECT_CA: '-----BEGIN CERTIFICATE-----',
+  RUNNER_TOKEN_KEY: 'key',
+  PREFECT_TENANT_ID: '0f0f0f0f-1111-4222-8333-444455556666',
+  POD_TOKEN_SECRET: 'prefect/api-key',
+  POD_TOKEN_PLAIN: 'true',
+  EKS_CLUSTER_NAME: 'prod',
+  EKS_ENDPOINT: 'https://0123.gr7.eu-west-1.eks.amazonaws.com',
+  EKS_CA: Buffer.from('-----BEGIN CERTIFICATE-----').toString('base64'),
+  NAMESPACE: 'flows',
+  AGENT_NAME: 'nightly',
+  AGENT_LABELS: 'etl,gpu',
+  STACK_ID: 'stack-a',
+  JOB_TEMPLATE: 'gpu.yaml',
+  SERVICE_ACCOUNT_NAME: 'flows',
+  IMAGE_PULL_SECRETS: 'registry',
+  JOB_ENV: 'KEY=a=b',
+  TEMPLATE_POLICY: 'locked',
+  TEMPLATE_SOURCES: 's3://my.flows/templates',
+  PROFILES: '[{label: gpu, template: gpu.yaml}]',
+  MAX_IN_FLIGHT: '10',
+  MAX_PER_TICK: '20',
+  CREATE_CONCURRENCY: '8',
+  LABEL_LIMITS: 'gpu=4,etl=50',
+  PENDING_GRACE: '30m',
+  IMAGE_GRACE: '5m',
+  PODLESS_GRACE: '90s',
+  CANCEL_GRACE: '30s',
+  TTL_SUCCEEDED: '1h',
+  TTL_FAILED: '48h',
+  DELETE_FINISHED_JOBS: 'false',
+  LATE_RUN_LIMIT: '12h',
+  LOG_TAIL_LINES: '50',
+  PERIOD: '15s',
+  INFRA_RETRIES: '1',
+  SEND_FLOW_RUN_LOGS: 'false',
+  DISPATCH_PAUSED: 'true',
+} as const satisfies Record<Settable, string>;
+
 const functionNames = ['DispatchLambdaFunction', 'ReconcileLambdaFunction'];
 
 describe('the package that is deployed', () => {
-  let folder = '';
+  let packaged: Package;
   let template: Template;
   before(async () => {
-    folder = await mkdtemp(path.join(tmpdir(), 'package-'));
-    template = await packageInto(folder, params({ prefectApi: 'https://prefect.example', eksClusterName: 'prod' }));
+    packaged = await packageWith(typed(requiredParams));
+    template = packaged.template;
   });
-  after(() => rm(folder, { recursive: true }));
+  after(() => packaged[Symbol.asyncDispose]());
 
   it('has two functions on the pinned runtime, with the time limit that the code counts on', () => {
     assert.deepEqual(namesOfType(template, 'AWS::Lambda::Function'), functionNames);
@@ -123,6 +145,7 @@ describe('the package that is deployed', () => {
       assert.deepEqual(set, {
         PREFECT_API: 'https://prefect.example',
         RUNNER_TOKEN_SECRET_ARN: { Ref: 'RunnerToken' },
+        POD_TOKEN_SECRET: 'prefect/api-key',
         EKS_CLUSTER_NAME: 'prod',
         STACK_ID: 'prefect-serverless-agent-dev',
         LOG_LEVEL: 'INFO',
@@ -189,13 +212,13 @@ describe('the package that is deployed', () => {
   });
 
   it('ships of each function its bundle and nothing else', () => {
-    assert.deepEqual(filesInZip(path.join(folder, 'dispatch.zip')), [
+    assert.deepEqual(filesInZip(path.join(packaged.folder, 'dispatch.zip')), [
       'dist/dispatch/credentials.js',
       'dist/dispatch/index.js',
       'dist/dispatch/yaml.js',
       'infra/templates/gpu.yaml',
     ]);
-    assert.deepEqual(filesInZip(path.join(folder, 'reconcile.zip')), [
+    assert.deepEqual(filesInZip(path.join(packaged.folder, 'reconcile.zip')), [
       'dist/reconcile/credentials.js',
       'dist/reconcile/index.js',
     ]);
@@ -220,28 +243,26 @@ describe('the package that is deployed', () => {
 describe('the package of a stack with every param given', () => {
   const secretArn = 'arn:aws:secretsmanager:eu-west-1:111122223333:secret:team/runner.token-AbCdEf';
   const kmsKeyArn = 'arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab';
-  const settable = passedOn.filter((name) => name !== 'RUNNER_TOKEN_SECRET_ARN' && name !== 'LOG_LEVEL');
-  let folder = '';
+  let packaged: Package;
   let template: Template;
   before(async () => {
-    folder = await mkdtemp(path.join(tmpdir(), 'package-'));
     const options = [
       '--stage',
       'production',
-      ...params(Object.fromEntries(settable.map((name) => [camelCase(name), `value of ${name}`]))),
-      ...params({ templateObjects: 'arn:aws:s3:::my.flows/templates/*', kmsKeyArn }),
-      ...params({ secretArn, manageAccessEntry: 'false', scheduleEnabled: 'false', reservedConcurrency: 'none' }),
-      ...params({ network: 'private', subnetIds: 'subnet-1,subnet-2', securityGroupIds: 'sg-1', logLevel: 'ERROR' }),
+      ...typed(Object.fromEntries(Object.entries(values).map(([name, value]) => [paramOf(name) ?? '', value]))),
+      ...typed({ templateObjects: 'arn:aws:s3:::my.flows/templates/*', kmsKeyArn }),
+      ...typed({ secretArn, manageAccessEntry: 'false', scheduleEnabled: 'false', reservedConcurrency: 'none' }),
+      ...typed({ network: 'private', subnetIds: 'subnet-1,subnet-2', securityGroupIds: 'sg-1', logLevel: 'ERROR' }),
     ];
-    template = await packageInto(folder, options);
+    packaged = await packageWith(options);
+    template = packaged.template;
   });
-  after(() => rm(folder, { recursive: true }));
+  after(() => packaged[Symbol.asyncDispose]());
 
   it('passes each on in the variable of its name', () => {
-    const want = Object.fromEntries(settable.map((name) => [name, `value of ${name}`]));
     for (const name of functionNames) {
       assert.deepEqual(environmentOf(template, name), {
-        ...want,
+        ...values,
         RUNNER_TOKEN_SECRET_ARN: secretArn,
         LOG_LEVEL: 'ERROR',
       });
@@ -326,8 +347,7 @@ describe('the package of a stack with every param given', () => {
 
 describe('the configuration of a stack whose API wants no token', () => {
   it('has no secret, and no right to read one', async () => {
-    const required = params({ prefectApi: 'http://prefect:4200', eksClusterName: 'prod', secretArn: 'none' });
-    const printed = await serverless(tmpdir(), ['print', '--format', 'json', ...required]);
+    const printed = await serverless(tmpdir(), ['print', '--format', 'json', ...typed({ secretArn: 'none' })]);
     const { provider, resources } = JSON.parse(printed) as {
       provider: { environment: Record<string, string> };
       resources: unknown;
