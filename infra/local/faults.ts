@@ -41,24 +41,24 @@ export class Gate {
   }
 }
 
-export interface FaultRule {
-  readonly matches: (request: LocalRequest) => boolean;
-  readonly fault: Fault;
+export interface FaultRule<F = Fault, R = LocalRequest> {
+  readonly matches: (request: R) => boolean;
+  readonly fault: F;
   /** How many matching requests to let pass first; default 0. */
   readonly skip?: number;
   /** How many times it strikes; default 1. */
   readonly times?: number;
 }
 
-interface ArmedRule extends FaultRule {
+interface ArmedRule<F, R> extends FaultRule<F, R> {
   seen: number;
 }
 
 /** Faults waiting to strike, in the order in which they were asked for. */
-export class FaultPlan {
-  readonly #rules: ArmedRule[] = [];
+export class FaultPlan<F = Fault, R = LocalRequest> {
+  readonly #rules: ArmedRule<F, R>[] = [];
 
-  add(rule: FaultRule): void {
+  add(rule: FaultRule<F, R>): void {
     this.#rules.push({ ...rule, seen: 0 });
   }
 
@@ -67,8 +67,8 @@ export class FaultPlan {
   }
 
   /** The fault that strikes this request, if any; counts the request against every rule that matches it. */
-  strike(request: LocalRequest): Fault | null {
-    let struck: Fault | null = null;
+  strike(request: R): F | null {
+    let struck: F | null = null;
     for (const rule of this.#rules) {
       if (!rule.matches(request)) continue;
       rule.seen += 1;
