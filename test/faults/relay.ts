@@ -1,6 +1,14 @@
 import { FaultPlan } from '../../infra/local/faults.ts';
 import type { LocalResponse } from '../../infra/local/http.ts';
-import { answerOf, matching, type Match, type ProxiedRequest, type WireFault, type WireFaults } from './wire-faults.ts';
+import {
+  answerOf,
+  matching,
+  type Match,
+  type ProxiedRequest,
+  type Target,
+  type WireFault,
+  type WireFaults,
+} from './wire-faults.ts';
 import type { WitnessedRequest } from './witness.ts';
 
 /** What the client's side of the wire is to do: hand an answer over somehow, or die. */
@@ -34,8 +42,6 @@ export interface RelayOptions {
   readonly now: () => Date;
   /** Lets that much of the world's time pass, or less when the client goes away. */
   readonly pause: (ms: number, gone: AbortSignal) => Promise<void>;
-  /** Called after each request that reached its server. */
-  readonly onApplied?: () => void;
 }
 
 type Entry = { -readonly [K in keyof WitnessedRequest]: WitnessedRequest[K] };
@@ -46,8 +52,12 @@ const dropped: Delivery = { kind: 'dropped' };
 export class Relay {
   /** Every request so far, in the order in which they arrived. */
   readonly history: WitnessedRequest[] = [];
+  /** Called after each request that reached its server. */
+  onApplied: () => void = () => undefined;
   readonly #plan = new FaultPlan<WireFault, ProxiedRequest>();
   readonly #options: RelayOptions;
+  readonly #silenced = new Set<string>();
+  readonly #down = new Set<Target>();
   #struck: Date | null = null;
 
   constructor(options: RelayOptions) {
@@ -63,6 +73,26 @@ export class Relay {
     this.#plan.clear();
   }
 
+  /** Whoever this is has died: nothing of it reaches anybody any more. */
+  silence(actor: string): void {
+    this.#silenced.add(actor);
+  }
+
+  /** Nobody listens there, until `comeBack`. */
+  goDown(to: Target): void {
+    this.#down.add(to);
+    this.#struck = this.#options.now();
+  }
+
+  comeBack(to: Target): void {
+    this.#down.delete(to);
+    this.#struck = this.#options.now();
+  }
+
+  isDown(to: Target): boolean {
+    return this.#down.has(to);
+  }
+
   /** When a fault struck last. */
   get lastStruckAt(): Date | null {
     return this.#struck;
@@ -71,13 +101,22 @@ export class Relay {
   /** Sends one request on its way. The rules are asked at once, so that the n-th is the n-th to arrive. */
   async relay(request: ProxiedRequest, circumstances: Circumstances): Promise<Relayed> {
     const { to, actor, method, path, body } = request;
+    if (this.#silenced.has(actor)) return { delivery: dropped, answered: () => undefined };
     const at = this.#options.now();
     const entry: Entry = { at, to, actor, method, path, body, status: null, applied: false, answered: false };
     this.history.push(entry);
     const fault = this.#plan.strike(request);
     if (fault !== null) this.#struck = at;
-    const journey = new Journey({ request, entry, circumstances, options: this.#options });
+    const journey = new Journey({
+      request,
+      entry,
+      circumstances,
+      options: this.#options,
+      onApplied: () => this.onApplied(),
+    });
     const delivery = await journey.under(fault);
+    if (fault !== null) this.#struck = this.#options.now();
+    if (this.#silenced.has(actor)) return { delivery: dropped, answered: () => undefined };
     return {
       delivery,
       answered: () => {
@@ -92,6 +131,7 @@ interface JourneyOptions {
   readonly entry: Entry;
   readonly circumstances: Circumstances;
   readonly options: RelayOptions;
+  readonly onApplied: () => void;
 }
 
 /** One request under one fault, or none. */
@@ -131,12 +171,12 @@ class Journey {
 
   /** Null: the server could not be reached, or broke off. */
   async #forward(): Promise<LocalResponse | null> {
-    const { circumstances, entry, options } = this.#o;
+    const { circumstances, entry, onApplied } = this.#o;
     try {
       const answer = await circumstances.forward();
       entry.applied = true;
       entry.status = answer.status;
-      options.onApplied?.();
+      onApplied();
       return answer;
     } catch {
       // What the server did is not known; the client sees its connection close, as through any proxy.

@@ -1,0 +1,9 @@
+import type { Match } from './wire-faults.ts';
+
+/** The requests of the functions by what they are for. */
+
+export const polls: Match = { to: 'prefect', body: /get_runs_in_queue/u };
+export const claims: Match = { to: 'prefect', body: /set_flow_run_states[^]*"type":"Submitted"/u };
+export const readsById: Match = { to: 'prefect', body: /"where":\{"id":\{"_in"/u };
+export const creates: Match = { to: 'kubernetes', method: 'POST', path: /\/jobs(?:\?|$)/u };
+export const jobLists: Match = { to: 'kubernetes', method: 'GET', path: /\/jobs\?/u };

@@ -1,0 +1,84 @@
+import { connectHttp } from '../../functions/prefect/http.ts';
+import { openSession } from '../../functions/kubernetes/session.ts';
+import { makeServingCertificate } from '../../infra/local/kubernetes-api/certificates.ts';
+import { startWorld } from '../../infra/local/world.ts';
+import { T0 } from '../support/time.ts';
+import { FaultClock } from './fault-clock.ts';
+import { forwardTo } from './forward.ts';
+import { composeBoth, takeCredentials, type FunctionName, type Functions, type Grounds } from './grounds.ts';
+import { startFaultProxy, type FaultProxy } from './proxy.ts';
+import { Relay } from './relay.ts';
+import type { Target } from './wire-faults.ts';
+
+type Env = Readonly<Record<string, string>>;
+
+/** Grounds with sockets: the local servers, and before each of them a proxy for each function. */
+export async function wireGrounds(clock = new FaultClock(T0)): Promise<Grounds & { readonly env: Env }> {
+  await using started = new AsyncDisposableStack();
+  const world = started.use(await startWorld({ clock }));
+  const certificate = await makeServingCertificate();
+  const relay = new Relay({ now: () => clock.now(), pause: (ms, gone) => clock.pass(ms, gone) });
+  const proxies: { readonly to: Target; readonly proxy: FaultProxy }[] = [];
+  const upstreams = {
+    prefect: forwardTo({ url: world.prefect.url }),
+    kubernetes: forwardTo({ url: world.kubernetes.url, ca: world.kubernetes.caPem }),
+    aws: forwardTo({ url: world.aws.url }),
+  };
+  const open = async (to: Target, actor: () => string): Promise<string> => {
+    const tls = to === 'kubernetes' ? { tls: certificate } : {};
+    const proxy = await startFaultProxy({ to, actor, relay, forward: upstreams[to], ...tls });
+    proxies.push({ to, proxy });
+    return proxy.url;
+  };
+  const envOf = async (name: FunctionName, functions: () => Functions): Promise<Env> => {
+    const kubernetes = await open('kubernetes', () => functions().actors[name]);
+    const address = { name: 'local', endpoint: kubernetes, ca: certificate.caPem, status: 'ACTIVE' } as const;
+    world.aws.state.clusters.set('local', address);
+    return {
+      ...world.env,
+      PREFECT_API: await open('prefect', () => functions().actors[name]),
+      EKS_ENDPOINT: kubernetes,
+      EKS_CA: Buffer.from(certificate.caPem).toString('base64'),
+    };
+  };
+  const start = async (env: Env = {}): Promise<Functions> => {
+    const own = {
+      dispatch: { ...(await envOf('dispatch', () => functions)), ...env },
+      reconcile: { ...(await envOf('reconcile', () => functions)), ...env },
+    };
+    // The SDK of both functions takes its address from the process, so both share one proxy before AWS.
+    const aws = await open('aws', () => functions.actors.latest);
+    takeCredentials({ AWS_ENDPOINT_URL_EKS: aws, AWS_ENDPOINT_URL_SECRETS_MANAGER: aws });
+    const functions = composeBoth(own, () => ({ clock, openHttp: (ca) => connectHttp({ ca }), openSession }));
+    return functions;
+  };
+  const each = async (to: Target, act: (proxy: FaultProxy) => Promise<void>): Promise<void> => {
+    for (const one of proxies) if (one.to === to) await act(one.proxy);
+  };
+  started.defer(async () => {
+    for (const { proxy } of proxies) await proxy[Symbol.asyncDispose]();
+  });
+  const servers = started.move();
+  const secrets = [...world.aws.state.secrets.values()].filter((value) => value !== null);
+  return {
+    clock,
+    prefect: world.prefect.state,
+    cluster: world.kubernetes.state,
+    aws: world.aws.state,
+    relay,
+    namespace: world.namespace,
+    stackId: world.stackId,
+    canaries: [...secrets, world.env['AWS_SECRET_ACCESS_KEY'] ?? ''],
+    env: world.env,
+    start,
+    goDown: async (to) => {
+      relay.goDown(to);
+      await each(to, (proxy) => proxy.goDown());
+    },
+    comeBack: async (to) => {
+      await each(to, (proxy) => proxy.comeBack());
+      relay.comeBack(to);
+    },
+    [Symbol.asyncDispose]: () => servers.disposeAsync(),
+  };
+}
