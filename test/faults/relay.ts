@@ -66,7 +66,8 @@ export class Relay {
 
   /** The n-th request that matches (1 is the next one) and the `times - 1` after it meet the fault. */
   rule(match: Match, fault: WireFault, { nth = 1, times = 1 } = {}): void {
-    this.#plan.add({ matches: matching(match), fault, skip: nth - 1, times });
+    const skip = nth - 1;
+    this.#plan.add({ matches: matching(match), fault, skip, times });
   }
 
   clear(): void {
