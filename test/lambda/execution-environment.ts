@@ -95,6 +95,11 @@ export class ExecutionEnvironment implements AsyncDisposable {
     this.#sandbox?.freeze();
   }
 
+  /** It gets the processor back. */
+  thaw(): void {
+    this.#sandbox?.thaw();
+  }
+
   /** The time limit of the invocation under way is over, in a world whose time somebody moves. */
   timeOut(): void {
     const seconds = (this.#service.timeLimitMs / 1000).toFixed(2);

@@ -1,13 +1,14 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 
 import { bundleFunctions } from '../../../infra/bundle.cjs';
 import { JobWatch } from '../../../infra/local/job-watch.ts';
 import { applyManifests } from '../../../infra/local/kubernetes-api/cluster.ts';
 import { listJobs } from '../../../infra/local/kubernetes-api/state.ts';
 import { Player } from '../../../infra/local/player.ts';
-import { readFlowRun, type FlowRunView } from '../../../infra/local/prefect-api/inspect.ts';
+import { readFlowRun, type FlowRunView, type StateView } from '../../../infra/local/prefect-api/inspect.ts';
 import type { ScenarioRun } from '../../../infra/local/scenario.ts';
 import { seedScenario } from '../../../infra/local/seed-scenario.ts';
 import { WorldClock } from '../../../infra/local/world-clock.ts';
@@ -44,9 +45,9 @@ const aRun = (dueAtMs: number, index: number): ScenarioRun => ({
 /** Start times of that many runs that are due. */
 export const dueRuns = (count: number): readonly number[] => Array.from({ length: count }, () => -30 * second);
 
-/** How often a flow process has begun the run. */
-export const executionsOf = ({ states }: FlowRunView): number =>
-  states.filter(({ state }) => state === 'Running').length;
+/** A Running of a flow process that begins; one that we had covered and wrote back carries our mark. */
+const isStart = ({ state, serializedState: { context } }: StateView): boolean =>
+  state === 'Running' && !(typeof context === 'object' && context !== null && 'stack' in context);
 
 /** A local world that starts at the machine's present, with due runs in it, and execution environments to work on it. */
 export class LambdaWorld implements AsyncDisposable {
@@ -107,7 +108,17 @@ export class LambdaWorld implements AsyncDisposable {
     }
   }
 
-  get runs(): readonly FlowRunView[] {
+  /** Waits for what the servers are about to do by themselves. */
+  async until(isTrue: () => boolean): Promise<void> {
+    while (!isTrue()) await nextTurn();
+  }
+
+  /** Of each run its state, and how often a flow process has begun it. */
+  get fates(): readonly (readonly [state: string, executions: number])[] {
+    return this.#runs.map(({ state, states }) => [state, states.filter(isStart).length]);
+  }
+
+  get #runs(): readonly FlowRunView[] {
     return this.#runIds.map((id) => {
       const run = readFlowRun(this.world.prefect.state, id);
       if (run === null) throw new Error(`the flow run ${id} is gone`);

@@ -9,3 +9,17 @@ export const isCreate = ({ method, path }: LocalRequest): boolean => method === 
 /** Whether a request reads the runner token. */
 export const isTokenRead = ({ headers }: LocalRequest): boolean =>
   headers['x-amz-target'] === 'secretsmanager.GetSecretValue';
+
+/** Of the requests that match, those from one number to another, counted from 1. */
+export function numbered(
+  matches: (request: LocalRequest) => boolean,
+  from: number,
+  to: number,
+): (request: LocalRequest) => boolean {
+  let seen = 0;
+  return (request) => {
+    if (!matches(request)) return false;
+    seen += 1;
+    return seen >= from && seen <= to;
+  };
+}
