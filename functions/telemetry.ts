@@ -38,23 +38,30 @@ const outcomeKeys = (outcome: Outcome) => ({
   ...(outcome.evidence === undefined ? {} : { evidence: outcome.evidence }),
 });
 
-/** Counts per tick and function; `facts` of these names become metrics in their unit. */
-const factMetrics: Readonly<
-  Record<string, { readonly name: string; readonly unit: (typeof MetricUnit)[keyof typeof MetricUnit] }>
-> = {
+type Unit = (typeof MetricUnit)[keyof typeof MetricUnit];
+
+/** Facts of a tick that become metrics, by their name and in their unit. */
+const factMetrics: Readonly<Record<string, { readonly name: string; readonly unit: Unit }>> = {
   due: { name: 'due', unit: MetricUnit.Count },
+  claimed: { name: 'claimed', unit: MetricUnit.Count },
+  create_failed: { name: 'create_failed', unit: MetricUnit.Count },
   duplicates: { name: 'duplicates', unit: MetricUnit.Count },
   jobs: { name: 'jobs', unit: MetricUnit.Count },
+  pending_pods: { name: 'pending_pods', unit: MetricUnit.Count },
+  throttled: { name: 'throttled', unit: MetricUnit.Count },
   second_agent_on_our_labels: { name: 'second_agents', unit: MetricUnit.Count },
   labels_without_an_agent: { name: 'unserved_runs', unit: MetricUnit.Count },
   late_runs_of_ours: { name: 'late_runs', unit: MetricUnit.Count },
   oldest_due_age_ms: { name: 'oldest_due_age', unit: MetricUnit.Milliseconds },
   oldest_submitted_age_ms: { name: 'oldest_submitted_age', unit: MetricUnit.Milliseconds },
-  prefect_ms: { name: 'prefect_latency', unit: MetricUnit.Milliseconds },
-  cluster_ms: { name: 'cluster_latency', unit: MetricUnit.Milliseconds },
+  slowest_start_ms: { name: 'start_latency', unit: MetricUnit.Milliseconds },
+  slowest_pod_start_ms: { name: 'pod_start_latency', unit: MetricUnit.Milliseconds },
   duration_ms: { name: 'tick_duration', unit: MetricUnit.Milliseconds },
   remaining_ms: { name: 'remaining_time', unit: MetricUnit.Milliseconds },
 };
+
+/** Mean time of a request of the tick to each of the two it talks to. */
+const latencies = ['prefect', 'cluster'] as const;
 
 /** How a kind of outcome is called among the metrics of a function. */
 const outcomeMetrics: Readonly<Record<Outcome['kind'], string>> = {
@@ -84,10 +91,29 @@ function addMetrics(metrics: Metrics, report: TickReport): void {
   }
 }
 
+function addLatencies(metrics: Metrics, report: TickReport): void {
+  for (const target of latencies) {
+    const { [`${target}_requests`]: requests = 0, [`${target}_ms`]: milliseconds = 0 } = report.facts;
+    if (requests > 0) metrics.addMetric(`${target}_latency`, MetricUnit.Milliseconds, milliseconds / requests);
+  }
+}
+
+/** The classes are a closed list, so that they may be a dimension. One line for each that occurred. */
+function addFailures(metrics: Metrics, report: TickReport, requestId: string): void {
+  for (const [name, count] of Object.entries(report.byClass)) {
+    const single = metrics.singleMetric();
+    single.addDimension('function', report.function);
+    single.addDimension('class', name);
+    single.addMetadata('request_id', requestId);
+    single.addMetric('failed', MetricUnit.Count, count);
+  }
+}
+
 /** The five typed events of a tick over Powertools Logger and Metrics; nothing else in the functions logs. */
 export class Telemetry {
   readonly #logger: Logger;
   readonly #metrics: Metrics;
+  #requestId = '';
 
   constructor({ stackId, namespace, logLevel }: TelemetryOptions) {
     const keys = { stack: stackId, namespace };
@@ -97,6 +123,7 @@ export class Telemetry {
 
   /** Begins an invocation: its request id stands on every line from here on. */
   begin(requestId: string): void {
+    this.#requestId = requestId;
     this.#logger.resetKeys();
     this.#logger.appendKeys({ request_id: requestId });
   }
@@ -107,7 +134,8 @@ export class Telemetry {
 
   decided(decision: DispatchDecision): void {
     const { kind, rule, run } = decision;
-    const keys = { decision: kind, rule, flow_run_id: run.id };
+    const job = decision.kind === 'submit' ? (decision.job.metadata?.name ?? null) : null;
+    const keys = { decision: kind, rule, flow_run_id: run.id, job };
     // What is submitted has its own line when it is carried out: two for each run are half of what a large tick costs.
     if (decision.kind === 'submit') this.#logger.debug('decided', keys);
     else this.#logger.info('decided', { ...keys, why: cut(decision.kind === 'hold' ? decision.why : rule) });
@@ -130,7 +158,10 @@ export class Telemetry {
     else this.#logger.error('tick_finished', { ...keys, code: problem.code, problem: cut(problem.message) });
     // In a finally of its own: metrics left behind by a throw would leak into the next invocation.
     try {
+      this.#metrics.addMetadata('request_id', this.#requestId);
       addMetrics(this.#metrics, report);
+      addLatencies(this.#metrics, report);
+      addFailures(this.#metrics, report, this.#requestId);
     } finally {
       this.#metrics.publishStoredMetrics();
     }

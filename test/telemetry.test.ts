@@ -25,7 +25,7 @@ async function linesOf(script: string): Promise<readonly Record<string, unknown>
   return texts.map((line) => JSON.parse(line) as Record<string, unknown>);
 }
 
-const metricsOf = (lines: readonly Record<string, unknown>[]) => lines.find((line) => '_aws' in line) ?? {};
+const metricsOf = (lines: readonly Record<string, unknown>[]) => lines.find((line) => 'tick_worked' in line) ?? {};
 
 describe('telemetry', () => {
   it('names the run, the Job, the request and the stack on every line', async () => {
@@ -51,7 +51,7 @@ describe('telemetry', () => {
 
   it('says once what is submitted, when it is carried out, and at once what is held or rejected', async () => {
     const decision = (kind: string) =>
-      `telemetry.decided({ kind: '${kind}', rule: 'of-${kind}', run: { id: 'run-1' }, why: 'full' });`;
+      `telemetry.decided({ kind: '${kind}', rule: 'of-${kind}', run: { id: 'run-1' }, job: {}, why: 'full' });`;
     const lines = await linesOf(['submit', 'hold', 'reject'].map(decision).join('\n'));
     assert.deepEqual(
       lines.map(({ message, decision: kind, why }) => [message, kind, why]),
@@ -79,6 +79,38 @@ describe('telemetry', () => {
       [2, 1, 3, 61_000, 1],
     );
     assert.deepEqual([metrics['stack'], metrics['function']], ['flows-test', 'dispatch']);
+  });
+
+  it('counts failures by class, beside the tick and never instead of it', async () => {
+    const lines = await linesOf(`
+      const refused = (wish) => outcome({ kind: 'refused', ...wish });
+      const outcomes = [refused({ class: 'quota' }), refused({ class: 'quota' }), refused({ class: 'invalid' }), outcome({})];
+      telemetry.tickFinished(summarise('dispatch', outcomes, { facts: {}, problem: null }));
+    `);
+    const metrics = lines.filter((line) => '_aws' in line);
+    const dimensions = { service: 'prefect-serverless-agent', stack: 'flows-test', function: 'dispatch' };
+    assert.deepEqual(
+      metrics.filter((line) => 'failed' in line).map(({ _aws, ...values }) => values),
+      [
+        { ...dimensions, class: 'quota', failed: 2, request_id: 'request-1' },
+        { ...dimensions, class: 'invalid', failed: 1, request_id: 'request-1' },
+      ],
+    );
+    const tick = metrics.find((line) => 'tick_worked' in line);
+    assert.deepEqual([tick?.['created'], tick?.['class'], tick?.['request_id']], [1, undefined, 'request-1']);
+    const sets = metrics.map(
+      ({ _aws }) => (_aws as { CloudWatchMetrics: { Dimensions: unknown }[] }).CloudWatchMetrics[0]?.Dimensions,
+    );
+    const names = Object.keys(dimensions);
+    assert.deepEqual(sets, [[[...names, 'class']], [[...names, 'class']], [names]]);
+  });
+
+  it('gives the mean time of a request, and none where there was no request', async () => {
+    const lines = await linesOf(`
+      const facts = { prefect_requests: 4, prefect_ms: 100, cluster_requests: 0, cluster_ms: 0 };
+      telemetry.tickFinished(summarise('dispatch', [], { facts, problem: null }));
+    `);
+    assert.deepEqual([metricsOf(lines)['prefect_latency'], metricsOf(lines)['cluster_latency']], [25, undefined]);
   });
 
   it('makes an error of a tick that could not work', async () => {

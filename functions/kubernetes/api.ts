@@ -33,6 +33,7 @@ export class Api {
   readonly #options: ApiOptions;
   #requests = 0;
   #milliseconds = 0;
+  #throttled = 0;
 
   constructor(options: ApiOptions) {
     this.#options = options;
@@ -43,6 +44,7 @@ export class Api {
       requests: this.#requests,
       connections: this.#options.session.connections(),
       milliseconds: this.#milliseconds,
+      throttled: this.#throttled,
     };
   }
 
@@ -121,11 +123,13 @@ export class Api {
     const credential: Record<string, string> = token === null ? {} : { authorization: `Bearer ${token.reveal()}` };
     const signal = AbortSignal.any([call.signal, clock.limit(limitMs)]);
     try {
-      return await session.send({
+      const answer = await session.send({
         ...call,
         signal,
         headers: { accept: 'application/json', ...headers, ...credential },
       });
+      if (answer.status === 429) this.#throttled += 1;
+      return answer;
     } finally {
       this.#milliseconds += clock.now().getTime() - start;
     }

@@ -50,6 +50,8 @@ export interface ClusterTraffic {
   readonly requests: number;
   readonly connections: number;
   readonly milliseconds: number;
+  /** Answers with status 429. */
+  readonly throttled: number;
 }
 
 /**

@@ -4,6 +4,7 @@ import type { Clock } from '../clock.ts';
 import { isJsonObject, type JsonObject } from '../core/json.ts';
 import type { Secret } from '../secret.ts';
 import type { Source } from '../source.ts';
+import type { PrefectTraffic } from './contract.ts';
 import type { Document } from './documents.ts';
 import {
   isUnauthenticated,
@@ -78,13 +79,14 @@ export class Endpoint {
   readonly #options: EndpointOptions;
   #requests = 0;
   #milliseconds = 0;
+  #throttled = 0;
 
   constructor(options: EndpointOptions) {
     this.#options = options;
   }
 
-  traffic(): { readonly requests: number; readonly milliseconds: number } {
-    return { requests: this.#requests, milliseconds: this.#milliseconds };
+  traffic(): PrefectTraffic {
+    return { requests: this.#requests, milliseconds: this.#milliseconds, throttled: this.#throttled };
   }
 
   /**
@@ -157,7 +159,9 @@ export class Endpoint {
     const start = clock.now().getTime();
     this.#requests += 1;
     try {
-      return await send(input, init);
+      const response = await send(input, init);
+      if (response.status === 429) this.#throttled += 1;
+      return response;
     } finally {
       this.#milliseconds += clock.now().getTime() - start;
     }

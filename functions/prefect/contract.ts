@@ -92,6 +92,8 @@ export interface WriteAnswers {
 export interface PrefectTraffic {
   readonly requests: number;
   readonly milliseconds: number;
+  /** Answers with status 429. */
+  readonly throttled: number;
 }
 
 /**

@@ -66,6 +66,8 @@ export class ClaimWaves {
   #unanswered = false;
   #logs: RunLog[] = [];
   #waves = 0;
+  #claimed = 0;
+  #slowestStartMs = 0;
 
   constructor(deps: WaveDeps, settings: WaveSettings, start: Start) {
     this.#deps = deps;
@@ -78,6 +80,16 @@ export class ClaimWaves {
   /** Number of waves sent. */
   get waves(): number {
     return this.#waves;
+  }
+
+  /** Number of claims that the history confirmed. */
+  get claimed(): number {
+    return this.#claimed;
+  }
+
+  /** Longest time from the due start of a run to its Job. */
+  get slowestStartMs(): number {
+    return this.#slowestStartMs;
   }
 
   /** The refusal that ended the claiming, or null. */
@@ -216,7 +228,10 @@ export class ClaimWaves {
       return due || this.#stop(item, 'superseded', `the run is ${fresh.state}, no task retry is due`);
     }
     const verdict = judgeClaim(fresh, item.claimId, this.#settings.stackId);
-    if (verdict.kind === 'held') return true;
+    if (verdict.kind === 'held') {
+      this.#claimed += 1;
+      return true;
+    }
     if (verdict.kind === 'lost') return this.#stop(item, 'lost', 'another claim or state stands');
     const state = restoredState(verdict.by, this.#settings.stackId);
     settlement.restores.push({ runId: fresh.id, version: fresh.version, state });
@@ -231,6 +246,7 @@ export class ClaimWaves {
   #note(submit: Submit, answer: CreateAnswer | NotSent, settlement: Settlement): void {
     switch (answer.kind) {
       case 'created':
+        this.#slowestStartMs = Math.max(this.#slowestStartMs, this.#deps.now().getTime() - submit.startAt.getTime());
         this.#say(submit, 'created', submit.rule);
         this.#logCreated(submit, [...submit.warnings, ...answer.warnings]);
         return;

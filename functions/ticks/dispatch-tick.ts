@@ -132,8 +132,13 @@ class DispatchTick {
 
   #closeCluster(): void {
     if (this.#cluster === null) return;
-    const { requests, connections, milliseconds } = this.#cluster.traffic();
-    this.#record.add({ cluster_requests: requests, cluster_connections: connections, cluster_ms: milliseconds });
+    const { requests, connections, milliseconds, throttled } = this.#cluster.traffic();
+    this.#record.add({
+      cluster_requests: requests,
+      cluster_connections: connections,
+      cluster_ms: milliseconds,
+      throttled,
+    });
     this.#cluster.close();
   }
 
@@ -200,7 +205,8 @@ class DispatchTick {
       { at: context.readAt, runs: new Map(context.due.map(({ run }) => [run.id, run])), logs: this.#logs },
     );
     await waves.run(decisions.filter((decision) => decision.kind !== 'hold'));
-    this.#record.add({ waves: waves.waves });
+    this.#record.add({ waves: waves.waves, claimed: waves.claimed });
+    this.#record.raise({ slowest_start_ms: waves.slowestStartMs });
     this.#logs = waves.takeLogs();
     return problemOf(waves);
   }

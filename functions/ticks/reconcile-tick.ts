@@ -1,4 +1,4 @@
-import type { JobSnapshot } from '../core/cluster.ts';
+import type { JobSnapshot, PodSnapshot } from '../core/cluster.ts';
 import type { FlowRun, FlowRunId } from '../core/flow-run.ts';
 import { detect } from '../core/detectors.ts';
 import { claimTokenOf } from '../core/history.ts';
@@ -71,11 +71,12 @@ class ReconcileTick {
       const apply = { prefect: deps.prefect, cluster, budget, settings, now: () => deps.clock.now() };
       for (const outcome of await applyReconcile(apply, actions)) this.#record.report(outcome);
     } finally {
-      const { requests, connections, milliseconds } = cluster.traffic();
+      const { requests, connections, milliseconds, throttled } = cluster.traffic();
       this.#record.set({
         cluster_requests: requests,
         cluster_connections: connections,
         cluster_ms: milliseconds,
+        throttled,
       });
       cluster.close();
     }
@@ -99,6 +100,8 @@ class ReconcileTick {
       jobs: jobs.length,
       foreign_jobs: jobs.length - ours.length,
       pods: pods.length,
+      pending_pods: pods.filter((pod) => pod.phase === 'Pending').length,
+      slowest_pod_start_ms: slowestPodStart(pods, this.#deps.clock.now()),
       duplicates: twins.length,
       unreadable_objects: cluster.unreadable(),
     });
@@ -155,6 +158,19 @@ class ReconcileTick {
       class: 'duplicate',
     });
   }
+}
+
+/** A pod counts in the one tick of the minute in which its flow began, because reconcile remembers nothing. */
+const justNowMs = 60_000;
+
+function slowestPodStart(pods: readonly PodSnapshot[], now: Date): number {
+  const starts = pods.flatMap(({ createdAt, containers }) =>
+    containers.flatMap(({ role, startedAt }) => {
+      if (role !== 'main' || startedAt === null || now.getTime() - startedAt.getTime() > justNowMs) return [];
+      return [startedAt.getTime() - createdAt.getTime()];
+    }),
+  );
+  return Math.max(0, ...starts);
 }
 
 function oldestSubmittedAge(runs: readonly FlowRun[], now: Date): number {

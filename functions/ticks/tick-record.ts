@@ -15,6 +15,10 @@ export interface TickRecordDeps {
 /** Outcomes that somebody should read. */
 const loud: ReadonlySet<Outcome['kind']> = new Set(['refused', 'unknown', 'warned']);
 
+/** A Job that was wanted and is not there, or may not be. */
+const isFailedCreate = ({ kind, action }: Outcome): boolean =>
+  action === 'create-job' && (kind === 'refused' || kind === 'unknown');
+
 /** What a tick has to report so far: outcomes as they come, facts as they are counted, and one report in the end. */
 export class TickRecord {
   readonly #tick: 'dispatch' | 'reconcile';
@@ -39,13 +43,15 @@ export class TickRecord {
       if (error instanceof BoundaryError) return { code: error.code, message: error.message };
       throw error;
     });
-    const { requests, milliseconds } = prefect.traffic();
+    const { requests, milliseconds, throttled } = prefect.traffic();
+    this.add({ throttled });
     this.set({
       prefect_requests: requests,
       prefect_ms: milliseconds,
       duration_ms: clock.now().getTime() - begun.getTime(),
       remaining_ms: budget.leftMs(),
     });
+    if (this.#tick === 'dispatch') this.set({ create_failed: this.#outcomes.filter(isFailedCreate).length });
     const report = summarise(this.#tick, this.#outcomes, { facts: this.#facts, problem });
     events.tickFinished(report);
     return report;
@@ -75,6 +81,11 @@ export class TickRecord {
   /** Adds to the facts: the rounds of one tick add up. */
   add(facts: Readonly<Record<string, number>>): void {
     for (const [name, value] of Object.entries(facts)) this.#facts[name] = (this.#facts[name] ?? 0) + value;
+  }
+
+  /** Keeps the largest: the rounds of one tick share them. */
+  raise(facts: Readonly<Record<string, number>>): void {
+    for (const [name, value] of Object.entries(facts)) this.#facts[name] = Math.max(this.#facts[name] ?? 0, value);
   }
 
   /** Sets facts that have no value yet: the first round's. */
