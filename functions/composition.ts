@@ -113,7 +113,10 @@ function login({ config, outside }: Shared): Source<Secret> {
   });
 }
 
-const eksCluster = (shared: Shared): ClusterLogin => ({ address: clusterSource(shared), token: login(shared) });
+/** The cluster of these functions: the given login, or EKS with the credentials of the function. */
+export function clusterLogin(shared: Shared): ClusterLogin {
+  return shared.outside.cluster ?? { address: clusterSource(shared), token: login(shared) };
+}
 
 /** Where templates come from; the operator's own are remembered. */
 export interface Templates {
@@ -143,7 +146,7 @@ export function connectTemplateSources({ config, outside }: Shared): Templates {
 /** Opens the cluster for one invocation: a token of its own, a session of its own. */
 export async function openCluster(shared: Shared): Promise<KubernetesGateway> {
   const { config, outside } = shared;
-  const cluster = outside.cluster ?? eksCluster(shared);
+  const cluster = clusterLogin(shared);
   const address = await cluster.address.current();
   return connectKubernetes({
     address,

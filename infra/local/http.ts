@@ -1,3 +1,9 @@
+/**
+ * How a local server says that it is one, so that nothing that is played is taken for real. `<os>/<arch>` in form, which
+ * is what a real API server says of its platform.
+ */
+export const localMark = 'prefect-serverless-agent/local';
+
 /** What reaches a local server, free of sockets: the same `handle` runs under a socket and in a simulation. */
 export interface LocalRequest {
   readonly method: string;

@@ -1,9 +1,12 @@
 import { parseArgs, type ParseArgsConfig } from 'node:util';
 
+import { laptopFlags, laptopOptions, type LaptopOptions } from '../laptop/options.ts';
+import { durationOf, refuseBeside, textOf, UsageError, wholeOf, type Flags } from './flag-values.ts';
 import { defaultRuns } from './scenario.ts';
 
 export const usage = `Shows both functions at work in a local world: a Prefect server, a Kubernetes cluster and an AWS account on this
-machine, seeded with flow runs of every kind. Nothing else is needed, and nothing leaves this machine.
+machine, seeded with flow runs of every kind. Nothing else is needed, and nothing leaves this machine. With --api it runs
+both functions from this machine on real parts, as \`prefect agent kubernetes start\` does.
 
 Usage: npm start [-- OPTION...]
 
@@ -16,13 +19,23 @@ Usage: npm start [-- OPTION...]
   --help            this text
   --version         the version
 
-Exit status: 0 when every run is where its script says, 1 when one is not, 2 for bad usage, 130 after Ctrl-C.
-`;
+On real parts: npm start --silent -- --api URL [OPTION...]
 
-/** Bad usage: the message is all there is to say. */
-export class UsageError extends Error {
-  override readonly name = 'UsageError';
-}
+  --api URL         the Prefect API (PREFECT_API)
+  --token T         the runner token; it shows less in the environment, as RUNNER_TOKEN
+  --kubeconfig F    default: KUBECONFIG, or ~/.kube/config
+  --context C       default: the current context
+  --namespace N     default: NAMESPACE, the context's namespace, or default
+  --stack-id ID     whose Jobs these are (default: made of cluster and namespace)
+  --ticks N         end after N ticks of each function (default: Ctrl-C ends it, after the tick in hand)
+  --period TIME     from one round of ticks to the next, at least 5s (default: 15s)
+  --json            as above
+  --eks-cluster-name NAME  log in to EKS with this machine's AWS credentials, without a kubeconfig
+  --max-in-flight N, --pod-token-secret NAME/KEY, ...  each variable of the README's table, in kebab-case
+
+Exit status: 0 when every run is where its script says, or on real parts when every tick worked; 1 when not; 2 for bad
+usage or configuration; 130 after Ctrl-C.
+`;
 
 export interface DemoOptions {
   readonly kind: 'demo';
@@ -37,76 +50,44 @@ export interface DemoOptions {
 
 export type Options =
   | DemoOptions
+  | LaptopOptions
   | { readonly kind: 'servers-only'; readonly latencyMs: number }
   | { readonly kind: 'help' }
   | { readonly kind: 'version' };
 
-const flags = {
-  runs: { type: 'string' },
-  ticks: { type: 'string' },
-  period: { type: 'string' },
-  latency: { type: 'string' },
-  json: { type: 'boolean' },
-  'servers-only': { type: 'boolean' },
-  help: { type: 'boolean' },
-  version: { type: 'boolean' },
-  api: { type: 'string' },
-  token: { type: 'string' },
-  kubeconfig: { type: 'string' },
-  context: { type: 'string' },
-  namespace: { type: 'string' },
-} as const satisfies ParseArgsConfig['options'];
+const text = { type: 'string' } as const;
+const boolean = { type: 'boolean' } as const;
 
-/** They are known, so that the refusal can say more than "unknown". */
-const realParts = ['api', 'token', 'kubeconfig', 'context', 'namespace'] as const;
+const flags: NonNullable<ParseArgsConfig['options']> = {
+  ...Object.fromEntries(laptopFlags.map((flag) => [flag, text])),
+  runs: text,
+  ticks: text,
+  period: text,
+  latency: text,
+  json: boolean,
+  'servers-only': boolean,
+  help: boolean,
+  version: boolean,
+};
 
-function parseFlags(args: readonly string[]) {
+function parseFlags(args: readonly string[]): Flags {
   try {
-    return parseArgs({ args: [...args], options: flags, strict: true }).values;
+    return parseArgs({ args: [...args], options: flags, strict: true }).values as Flags;
   } catch (error) {
     const [problem = 'The arguments cannot be read'] = error instanceof Error ? error.message.split('. ') : [];
     throw new UsageError(`${problem}.`, { cause: error });
   }
 }
 
-type Flags = ReturnType<typeof parseFlags>;
-
-const unitMs: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000 };
-
-function duration(flag: 'period' | 'latency', text: string): number {
-  const match = /^(\d{1,6})(ms|s|m)$/u.exec(text);
-  const unit = unitMs[match?.[2] ?? ''];
-  if (match !== null && unit !== undefined) return Number(match[1]) * unit;
-  throw new UsageError(`--${flag} ${text}: write a time such as 20ms, 2s or 1m.`);
-}
-
-function whole(flag: 'runs' | 'ticks', text: string, most: number): number {
-  const value = Number(text);
-  if (/^\d+$/u.test(text) && value >= 1 && value <= most) return value;
-  throw new UsageError(`--${flag} ${text}: write a whole number from 1 to ${most}.`);
-}
-
-function refuseRealParts(given: Flags): void {
-  const asked = realParts.find((flag) => given[flag] !== undefined);
-  if (asked === undefined) return;
-  throw new UsageError(
-    `--${asked} comes with a later release: this one works in its local world only, on no real Prefect API or cluster.`,
-  );
-}
-
-function refuseBesideServersOnly(given: Flags): void {
-  const asked = (['runs', 'ticks', 'period'] as const).find((flag) => given[flag] !== undefined);
-  if (asked !== undefined) throw new UsageError(`--${asked} says nothing beside --servers-only: no runs, no ticks.`);
-}
-
 function demo(given: Flags, latencyMs: number): DemoOptions {
+  const ticks = textOf(given, 'ticks');
   return {
     kind: 'demo',
-    runs: whole('runs', given.runs ?? String(defaultRuns), 5_000),
-    ticks: given.ticks === undefined ? null : whole('ticks', given.ticks, 10_000),
-    periodMs: duration('period', given.period ?? '2s'),
+    runs: wholeOf('runs', textOf(given, 'runs') ?? String(defaultRuns), 5_000),
+    ticks: ticks === undefined ? null : wholeOf('ticks', ticks, 10_000),
+    periodMs: durationOf('period', textOf(given, 'period') ?? '2s'),
     latencyMs,
-    json: given.json ?? false,
+    json: given['json'] === true,
   };
 }
 
@@ -117,11 +98,12 @@ function demo(given: Flags, latencyMs: number): DemoOptions {
  */
 export function parseOptions(args: readonly string[]): Options {
   const given = parseFlags(args);
-  if (given.help === true) return { kind: 'help' };
-  if (given.version === true) return { kind: 'version' };
-  refuseRealParts(given);
-  const latencyMs = duration('latency', given.latency ?? '0ms');
+  if (given['help'] === true) return { kind: 'help' };
+  if (given['version'] === true) return { kind: 'version' };
+  if (given['api'] !== undefined) return laptopOptions(given);
+  refuseBeside(given, laptopFlags, 'without --api: the local world has a Prefect API and a cluster of its own.');
+  const latencyMs = durationOf('latency', textOf(given, 'latency') ?? '0ms');
   if (given['servers-only'] !== true) return demo(given, latencyMs);
-  refuseBesideServersOnly(given);
+  refuseBeside(given, ['runs', 'ticks', 'period'], 'beside --servers-only: no runs, no ticks.');
   return { kind: 'servers-only', latencyMs };
 }

@@ -1,4 +1,7 @@
-import { parseOptions, usage, UsageError, type DemoOptions } from './options.ts';
+import { BoundaryError } from '../../functions/errors.ts';
+import { showLaptopJson, showLaptopText } from '../laptop/show.ts';
+import { UsageError } from './flag-values.ts';
+import { parseOptions, usage, type DemoOptions, type Options } from './options.ts';
 import { buildScenario } from './scenario.ts';
 import { showJson } from './show-json.ts';
 import { showText, type Screen } from './show-text.ts';
@@ -43,6 +46,28 @@ function interruption(): { readonly signal: AbortSignal; readonly status: () => 
   return { signal: controller.signal, status: () => status };
 }
 
+type Asked = Exclude<Options, { readonly kind: 'help' | 'version' }>;
+
+// What follows loads both functions with their libraries; help and refusals come at once.
+async function work(options: Asked, signal: AbortSignal): Promise<number> {
+  switch (options.kind) {
+    case 'servers-only': {
+      const { runServersOnly } = await import('./servers-only.ts');
+      await runServersOnly(options, { write, signal });
+      return 0;
+    }
+    case 'laptop': {
+      const { runLaptop } = await import('../laptop/run-laptop.ts');
+      const show = options.json ? showLaptopJson(write) : showLaptopText(write);
+      return runLaptop(options, { show, signal, env: process.env });
+    }
+    case 'demo': {
+      const { runDemo } = await import('./demo.ts');
+      return runDemo(options, buildScenario(options.runs), { show: showFor(options), signal });
+    }
+  }
+}
+
 async function main(args: readonly string[]): Promise<number> {
   const options = parseOptions(args);
   if (options.kind === 'help') {
@@ -54,14 +79,7 @@ async function main(args: readonly string[]): Promise<number> {
     return 0;
   }
   const { signal, status } = interruption();
-  // What follows loads both functions with their libraries; help and refusals come at once.
-  if (options.kind === 'servers-only') {
-    const { runServersOnly } = await import('./servers-only.ts');
-    await runServersOnly(options, { write, signal });
-    return status();
-  }
-  const { runDemo } = await import('./demo.ts');
-  const result = await runDemo(options, buildScenario(options.runs), { show: showFor(options), signal });
+  const result = await work(options, signal);
   return status() === 0 ? result : status();
 }
 
@@ -74,7 +92,7 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (error) {
-  if (!(error instanceof UsageError)) throw error;
-  process.stderr.write(`${error.message} See --help.\n`);
-  process.exitCode = 2;
+  if (!(error instanceof UsageError || error instanceof BoundaryError)) throw error;
+  process.stderr.write(error instanceof UsageError ? `${error.message} See --help.\n` : `${error.message}\n`);
+  process.exitCode = error instanceof UsageError ? 2 : 1;
 }

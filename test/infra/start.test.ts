@@ -114,11 +114,11 @@ describe('npm start', () => {
         wantOut: /^$/u,
         wantError: /^Unknown option '--frob'\. See --help\.\n$/u,
       },
-      'a sentence to --api, which comes later': {
-        args: ['--api', 'http://prefect:4200'],
+      'a sentence to a cluster without --api': {
+        args: ['--kubeconfig', 'prod.yaml'],
         wantStatus: 2,
         wantOut: /^$/u,
-        wantError: /^--api comes with a later release: [^\n]+ See --help\.\n$/u,
+        wantError: /^--kubeconfig says nothing without --api: [^\n]+ See --help\.\n$/u,
       },
     };
   for (const [name, { args, wantStatus, wantOut, wantError }] of Object.entries(answers)) {

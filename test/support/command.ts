@@ -11,9 +11,14 @@ export interface Finished {
   readonly stderr: string;
 }
 
-/** Starts a local command the way its npm script does. */
-export function startCommand(entry: string, args: readonly string[]): ChildProcessWithoutNullStreams {
-  return spawn(process.execPath, ['infra/local/launch.cjs', entry, ...args], { cwd: root });
+/** Starts a local command the way its npm script does; `env` is laid over this process's. */
+export function startCommand(
+  entry: string,
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): ChildProcessWithoutNullStreams {
+  const all = { ...process.env, ...env };
+  return spawn(process.execPath, ['infra/local/launch.cjs', entry, ...args], { cwd: root, env: all });
 }
 
 /** Waits for a command's end, with all that it wrote. */

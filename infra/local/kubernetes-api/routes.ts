@@ -1,3 +1,4 @@
+import { localMark } from '../http.ts';
 import { apiVersionOf, resources, type Resource } from './resources.ts';
 
 /** What a path with a method asks for. */
@@ -79,7 +80,7 @@ export const isServed = (place: { readonly group: string; readonly version: stri
 
 /** Answers of the discovery endpoints that clients ask before they ask for anything else; null: not one of them. */
 export function discovery(pathname: string): unknown {
-  if (pathname === '/version') return { major: '1', minor: '35', gitVersion: 'v1.35.4', platform: 'local' };
+  if (pathname === '/version') return { major: '1', minor: '35', gitVersion: 'v1.35.4', platform: localMark };
   if (pathname === '/api') return { kind: 'APIVersions', versions: ['v1'] };
   if (pathname === '/apis') return { kind: 'APIGroupList', apiVersion: 'v1', groups: groupNames().map(groupEntry) };
   const groupVersion = pathname.replace(/^\/apis?\//u, '');

@@ -1,3 +1,4 @@
+import { localMark, type Handle } from '../http.ts';
 import { serve, type LocalServer } from '../serve.ts';
 import { prefectHandle, type EdgeOptions } from './edge.ts';
 import { createPrefectState, type PrefectState } from './state.ts';
@@ -18,12 +19,20 @@ export interface PrefectApi extends LocalServer {
   readonly state: PrefectState;
 }
 
+/** The gateway says nothing of itself; this says that it is none. */
+const marked =
+  (handle: Handle): Handle =>
+  (request, now) => {
+    const answer = handle(request, now);
+    return { ...answer, headers: { ...answer.headers, server: localMark } };
+  };
+
 /** Starts the API of a Prefect Server 1.x on loopback, over plain HTTP/1.1. */
 export async function startPrefectApi(options: PrefectApiOptions = {}): Promise<PrefectApi> {
   const { port, latencyMs, now = () => new Date() } = options;
   const state = options.state ?? createPrefectState({ seed: options.seed ?? 'prefect-api' });
   const server = await serve({
-    handle: prefectHandle(state, options),
+    handle: marked(prefectHandle(state, options)),
     now,
     ...(latencyMs === undefined ? {} : { latencyMs }),
     ...(port === undefined ? {} : { port }),
