@@ -12,10 +12,10 @@ import type { Config } from './config.ts';
 import type { TickReport } from './core/tick-report.ts';
 import { BoundaryError } from './errors.ts';
 import { connectKubernetes } from './kubernetes/gateway.ts';
-import type { KubernetesGateway } from './kubernetes/contract.ts';
+import type { KubernetesGateway, KubernetesOptions } from './kubernetes/contract.ts';
 import { openSession, type ApiSession, type ClusterAddress } from './kubernetes/session.ts';
 import { connectPrefect } from './prefect/client.ts';
-import type { PrefectClient, PrefectMemory } from './prefect/contract.ts';
+import type { PrefectClient, PrefectMemory, PrefectOptions } from './prefect/contract.ts';
 import { connectHttp, type HttpTransport } from './prefect/http.ts';
 import type { Secret } from './secret.ts';
 import { constant, type Source } from './source.ts';
@@ -97,7 +97,7 @@ function login({ config, outside }: Shared): Source<Secret> {
     throw new BoundaryError(
       'CONFIG_INVALID',
       'AWS_REGION is not set: the login to the cluster is signed for a region.',
-      { retry: 'never' },
+      { retry: 'never', command: 'export AWS_REGION=<region of the cluster>' },
     );
   }
   const host = stsHost(region, {
@@ -143,40 +143,50 @@ export function connectTemplateSources({ config, outside }: Shared): Templates {
   return { reader, operator: operatorTemplates({ jobTemplate, profiles, reader, clock }) };
 }
 
-/** Opens the cluster for one invocation: a token of its own, a session of its own. */
-export async function openCluster(shared: Shared): Promise<KubernetesGateway> {
+/** What one invocation talks to the cluster with: a token of its own, a session of its own. */
+export async function clusterOptions(shared: Shared): Promise<KubernetesOptions> {
   const { config, outside } = shared;
   const cluster = clusterLogin(shared);
   const address = await cluster.address.current();
-  return connectKubernetes({
+  return {
     address,
     token: cluster.token,
     namespace: config.namespace,
     stackId: config.stackId,
     clock: outside.clock,
     session: outside.openSession(address),
-  });
+  };
+}
+
+/** Opens the cluster for one invocation. */
+export async function openCluster(shared: Shared): Promise<KubernetesGateway> {
+  return connectKubernetes(await clusterOptions(shared));
+}
+
+/** What one invocation talks to the Prefect API with. */
+export function prefectOptions(
+  { config, outside, memory, token }: Shared,
+  fetch: HttpTransport['fetch'],
+): PrefectOptions {
+  return {
+    url: config.prefectApi,
+    backend: config.backend,
+    token,
+    tenantId: config.tenantId,
+    memory: memory.prefect,
+    agentName: config.agentName,
+    labels: config.agentLabels,
+    stackId: config.stackId,
+    clock: outside.clock,
+    fetch,
+  };
 }
 
 /** Runs one tick with a Prefect client whose connections end with it. */
 export async function withPrefect<T>(shared: Shared, work: (prefect: PrefectClient) => Promise<T>): Promise<T> {
-  const { config, outside, memory, token } = shared;
-  const transport = outside.openHttp(config.prefectCa);
+  const transport = shared.outside.openHttp(shared.config.prefectCa);
   try {
-    return await work(
-      connectPrefect({
-        url: config.prefectApi,
-        backend: config.backend,
-        token,
-        tenantId: config.tenantId,
-        memory: memory.prefect,
-        agentName: config.agentName,
-        labels: config.agentLabels,
-        stackId: config.stackId,
-        clock: outside.clock,
-        fetch: transport.fetch,
-      }),
-    );
+    return await work(connectPrefect(prefectOptions(shared, transport.fetch)));
   } finally {
     transport.close();
   }

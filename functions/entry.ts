@@ -2,10 +2,12 @@ import type { Context } from 'aws-lambda';
 
 import { machineOutside, type Outside, type Tick } from './composition.ts';
 import { describeProblems, parseConfig, type Config } from './config.ts';
+import { doctorWishOf, type DoctorWish } from './doctor-event.ts';
+import type { DoctorReport } from './doctor/finding.ts';
 import { BoundaryError, type ErrorCode } from './errors.ts';
 import { functionLimitMs } from './limits.ts';
 import { tickInPeriod } from './period.ts';
-import { Telemetry } from './telemetry.ts';
+import { examinationLog, Telemetry } from './telemetry.ts';
 
 /** What an invocation returns: counts, never ids, so that it stays small and holds nothing secret. */
 export interface TickSummary {
@@ -48,6 +50,19 @@ function summaryOf(reports: Reports): TickSummary {
   return { function: reports[0].function, counts };
 }
 
+const endOf = (context: Context, clock: Outside['clock']): Date =>
+  new Date(clock.now().getTime() + Math.min(context.getRemainingTimeInMillis(), functionLimitMs));
+
+/**
+ * Examines in place of a tick. The doctor is loaded here, when somebody asks for it, and shares nothing with the ticks of
+ * this container. What it finds is its answer and no error: an invocation that fails would be taken for a failed tick.
+ */
+async function examine(wish: DoctorWish, context: Context, outside: Outside): Promise<DoctorReport> {
+  const { runDoctor } = await import('./doctor/run-doctor.ts');
+  const tell = examinationLog(context.awsRequestId);
+  return runDoctor({ env: outside.env, wish, endsAt: endOf(context, outside.clock), outside, tell });
+}
+
 /**
  * The Lambda handler of a function. The container is made once; each invocation gets its own budget. A tick that could
  * not work has written its report; the invocation then throws, so that Lambda's Errors metric and its alarm tell the
@@ -55,13 +70,14 @@ function summaryOf(reports: Reports): TickSummary {
  */
 export function entry(compose: Compose, machine: (env: Outside['env']) => Outside = machineOutside) {
   let container: Container | null = null;
-  return async (_event: unknown, context: Context): Promise<TickSummary> => {
+  return async (event: unknown, context: Context): Promise<TickSummary | DoctorReport> => {
+    const wish = doctorWishOf(event);
+    if (wish !== null) return examine(wish, context, machine(process.env));
     container ??= startContainer(compose, machine(process.env));
     const { config, outside, tick, telemetry } = container;
     telemetry.begin(context.awsRequestId);
     const { clock } = outside;
-    const left = Math.min(context.getRemainingTimeInMillis(), functionLimitMs);
-    const endsAt = new Date(clock.now().getTime() + left);
+    const endsAt = endOf(context, clock);
     const invocation = { endsAt, requestId: context.awsRequestId };
     const { periodMs } = config;
     const reports = await tickInPeriod(() => tick(invocation, telemetry), { clock, endsAt, periodMs });

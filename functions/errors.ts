@@ -12,20 +12,29 @@ export const errorCodes = [
 
 export type ErrorCode = (typeof errorCodes)[number];
 
+interface BoundaryErrorOptions {
+  readonly retry?: 'next-tick' | 'never';
+  readonly command?: string;
+  readonly cause?: unknown;
+}
+
 /**
  * A boundary (configuration, Prefect, the cluster, AWS) did not do what it was asked.
  *
  * Only clients throw it. The message is one readable paragraph that says what to do; it never carries a response body
- * or a header, because both can hold a secret. `retry` says whether the next tick can succeed by itself.
+ * or a header, because both can hold a secret. `retry` says whether the next tick can succeed by itself; `command` is the
+ * one that mends it, where there is such a one.
  */
 export class BoundaryError extends Error {
   override readonly name = 'BoundaryError';
   readonly code: ErrorCode;
   readonly retry: 'next-tick' | 'never';
+  readonly command: string | null;
 
-  constructor(code: ErrorCode, message: string, options: { retry?: 'next-tick' | 'never'; cause?: unknown } = {}) {
+  constructor(code: ErrorCode, message: string, options: BoundaryErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
     this.retry = options.retry ?? 'next-tick';
+    this.command = options.command ?? null;
   }
 }

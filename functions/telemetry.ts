@@ -4,6 +4,7 @@ import { Metrics, MetricUnit } from '@aws-lambda-powertools/metrics';
 
 import type { DispatchDecision } from './core/dispatch-plan.ts';
 import type { Outcome, TickReport } from './core/tick-report.ts';
+import type { HopReport, Verdict } from './doctor/finding.ts';
 
 /** What identifies the lines of one function; the stack's id is the metrics' only dimension, or they become a bill. */
 export interface TelemetryOptions {
@@ -166,4 +167,20 @@ export class Telemetry {
       this.#metrics.publishStoredMetrics();
     }
   }
+}
+
+const levelOf: Readonly<Record<Verdict, 'info' | 'warn' | 'error'>> = {
+  ok: 'info',
+  skipped: 'info',
+  unseen: 'info',
+  warning: 'warn',
+  broken: 'error',
+};
+
+/** One line per hop of an examination. Made without a configuration, which may be what is broken; no metrics. */
+export function examinationLog(requestId: string): (report: HopReport) => void {
+  const logger = new Logger({ serviceName, logLevel: 'INFO' });
+  logger.appendKeys({ request_id: requestId });
+  return ({ hop, verdict, saw, why, doThis }) =>
+    logger[levelOf[verdict]]('doctor_hop', { hop, verdict, saw: cut(saw), why, do_this: doThis });
 }

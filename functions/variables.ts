@@ -120,3 +120,16 @@ export const variables = [
 ] as const satisfies readonly Variable[];
 
 export type VariableName = (typeof variables)[number]['name'];
+
+/** Variables whose param has a name of its own, or none: a param would put the token itself into the stack's template. */
+const otherParams: ReadonlyMap<string, string | null> = new Map([
+  ['RUNNER_TOKEN', null],
+  ['RUNNER_TOKEN_SECRET_ARN', 'secretArn'],
+]);
+
+/** The param of `serverless deploy` that sets a variable: `MAX_IN_FLIGHT` is `maxInFlight`. Null: there is none. */
+export function paramOf(name: string): string | null {
+  const other = otherParams.get(name);
+  if (other !== undefined) return other;
+  return name.toLowerCase().replaceAll(/_([a-z])/gu, (_match, letter: string) => letter.toUpperCase());
+}

@@ -22,13 +22,16 @@ const options = {
   logLevel: 'warning',
 };
 
-// Packages that an idle tick does not need: what is loaded by `import()` and matches goes into a file beside index.js,
+// Packages and files that an idle tick does not need: what is loaded by `import()` and matches goes into a file beside index.js,
 // read when that line runs. esbuild's code splitting would do the same but exists for ESM output only.
+// A file that is not whole may name those after it.
 const lazyFiles = [
+  // Only an examination; with all that it stands on, so that it shares nothing with the ticks of its container.
+  { file: 'doctor.js', holds: /^\.\/doctor\/run-doctor\.ts$/u, whole: false },
   // Only a Job template is YAML.
-  { file: 'yaml.js', holds: /^yaml$/u },
+  { file: 'yaml.js', holds: /^yaml$/u, whole: true },
   // The SDK's credential chain but for its first link, the environment variables: those are what Lambda gives.
-  { file: 'credentials.js', holds: /^@(?:aws-sdk|smithy)\/credential-provider-/u },
+  { file: 'credentials.js', holds: /^@(?:aws-sdk|smithy)\/credential-provider-/u, whole: true },
 ];
 
 /** Points matching imports at the files above and collects, per file, the modules that it has to hold. */
@@ -36,7 +39,7 @@ function setApart(modules) {
   return {
     name: 'set-apart',
     setup({ onResolve, resolve }) {
-      onResolve({ filter: /^[^./]/ }, async ({ path: name, kind, importer, resolveDir, pluginData }) => {
+      onResolve({ filter: /./ }, async ({ path: name, kind, importer, resolveDir, pluginData }) => {
         if (kind !== 'dynamic-import' || pluginData === setApart) return undefined;
         const lazy = lazyFiles.find(({ holds }) => holds.test(name));
         if (lazy === undefined) return undefined;
@@ -55,29 +58,30 @@ const filesOf = ({ metafile }) =>
     inputs: Object.entries(inputs).map(([input, { bytesInOutput }]) => ({ input, bytes: bytesInOutput })),
   }));
 
+/** What a finished file imports by a path of its own folder. */
+const namedBy = ({ metafile }) =>
+  Object.values(metafile.outputs).flatMap((output) => output.imports.map((imported) => imported.path));
+
 async function bundleFunction(name, folder) {
   await rm(folder, { recursive: true, force: true });
   const modules = new Map();
-  const index = await build({
-    ...options,
-    entryPoints: [`functions/${name}.ts`],
-    outfile: path.join(folder, 'index.js'),
-    plugins: [setApart(modules)],
-    // Makes a `require` of each `import()` that is left, so that both sides of it share esbuild's own interop.
-    supported: { 'dynamic-import': false },
-  });
-  // Unused code is gone by now, and its imports with it: only what index.js still names is written.
-  const imports = Object.values(index.metafile.outputs).flatMap((output) => output.imports);
-  const named = new Set(imports.map((imported) => imported.path));
-  const rest = await Promise.all(
-    [...modules]
-      .filter(([file]) => named.has(`./${file}`))
-      .map(([file, paths]) => {
-        const contents = [...paths].map((module) => `export * from ${JSON.stringify(module)};`).join('\n');
-        return build({ ...options, stdin: { contents, resolveDir: root }, outfile: path.join(folder, file) });
-      }),
-  );
-  return { name, files: [index, ...rest].flatMap(filesOf) };
+  const bundle = (entry, { file, whole }) =>
+    build({
+      ...options,
+      ...entry,
+      outfile: path.join(folder, file),
+      plugins: whole ? [] : [setApart(modules)],
+      // Makes a `require` of each `import()` that is left, so that both sides of it share esbuild's own interop.
+      supported: { 'dynamic-import': whole },
+    });
+  const built = [await bundle({ entryPoints: [`functions/${name}.ts`] }, { file: 'index.js', whole: false })];
+  for (const lazy of lazyFiles) {
+    // Unused code is gone by now, and its imports with it: only what the files so far still name is written.
+    if (!built.flatMap(namedBy).includes(`./${lazy.file}`)) continue;
+    const contents = [...modules.get(lazy.file)].map((module) => `export * from ${JSON.stringify(module)};`).join('\n');
+    built.push(await bundle({ stdin: { contents, resolveDir: root } }, lazy));
+  }
+  return { name, files: built.flatMap(filesOf) };
 }
 
 async function bundleFunctions(names, outdir) {

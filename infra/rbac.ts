@@ -1,7 +1,6 @@
-import { permissions, type Permission } from '../functions/kubernetes/permissions.ts';
+import { agentGroup, permissions, type Permission } from '../functions/kubernetes/permissions.ts';
 
-/** The Kubernetes group that both functions' roles are mapped to, by an EKS access entry or by aws-auth. */
-export const agentGroup = 'prefect-serverless-agent';
+export { agentGroup };
 
 export interface PolicyRule {
   readonly apiGroups: readonly string[];

@@ -1,6 +1,6 @@
 import { bad, good, parseBoolean, parseChoice, parseWhole, type Parsed } from '../functions/config-values.ts';
 import { functionLimitMs } from '../functions/limits.ts';
-import { variables } from '../functions/variables.ts';
+import { paramOf, variables } from '../functions/variables.ts';
 
 /** A param of `serverless deploy` that shapes the stack and that the functions never see. */
 export interface StackParam {
@@ -111,18 +111,7 @@ export const stackParams = [
   },
 ] as const satisfies readonly StackParam[];
 
-/** Params that have a name of their own, or none: a param would put the token itself into the template of the stack. */
-const otherParams: ReadonlyMap<string, string | null> = new Map([
-  ['RUNNER_TOKEN', null],
-  ['RUNNER_TOKEN_SECRET_ARN', 'secretArn'],
-]);
-
-/** The param of a variable: `MAX_IN_FLIGHT` is `maxInFlight`. Null: there is none. */
-export function paramOf(name: string): string | null {
-  const other = otherParams.get(name);
-  if (other !== undefined) return other;
-  return name.toLowerCase().replaceAll(/_([a-z])/gu, (_match, letter: string) => letter.toUpperCase());
-}
+export { paramOf };
 
 /** Every param there is. */
 export const paramNames: readonly string[] = [

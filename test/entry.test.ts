@@ -92,6 +92,7 @@ describe('PERIOD', () => {
 
       assert.deepEqual(begun, want);
       assert.deepEqual(requests, new Set([`request-1 until ${(limitMs ?? 50_000) / 1_000}`]));
+      assert.ok('counts' in summary);
       assert.deepEqual([summary.function, summary.counts['created']], ['dispatch', want.length]);
     });
   }

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
 
+import type { DoctorReport } from '../functions/doctor/finding.ts';
 import { bundleFunctions } from '../infra/bundle.cjs';
 import { listJobs } from '../infra/local/kubernetes-api/state.ts';
 import { readFlowRun } from '../infra/local/prefect-api/inspect.ts';
@@ -36,6 +37,11 @@ const parsed = (lines: readonly string[]): readonly Line[] => lines.map((line) =
 const isMetrics = (line: Line): boolean => '_aws' in line;
 const finished = (lines: readonly Line[]): readonly Line[] =>
   lines.filter(({ message }) => message === 'tick_finished');
+
+interface DoctorInvoked {
+  readonly result: DoctorReport | null;
+  readonly error: { readonly code?: string } | null;
+}
 
 describe('the bundles under a Lambda handler contract', () => {
   let folder = '';
@@ -199,5 +205,66 @@ describe('the bundles under a Lambda handler contract', () => {
 
     assert.equal(error, null);
     assert.equal(result?.counts['created'], 1);
+  });
+
+  for (const name of ['dispatch', 'reconcile'] as const) {
+    it(`examine on the event {"doctor":true} to ${name}, and tick on`, async () => {
+      await using world = await startPresentWorld();
+      await using container = await start(name, {
+        ...world.env,
+        JOB_TEMPLATE: 'spec: {template: {spec: {containers: [{}]}}}',
+      });
+
+      const { result, error } = await container.send<DoctorInvoked>({ doctor: true });
+      const tick = await container.invoke();
+      const lines = parsed(await container.end());
+
+      assert.equal(error, null);
+      assert.deepEqual([result?.ok, result?.hops.at(-1)?.hop], [true, 'in-cluster']);
+      assert.equal(tick.error, null);
+      const told = lines.filter(({ message }) => message === 'doctor_hop');
+      assert.deepEqual(
+        told.map(({ hop, verdict, request_id: request }) => [hop, verdict, request]),
+        result?.hops.map(({ hop, verdict }) => [hop, verdict, 'request-1']),
+      );
+      // One tick, and its metrics alone.
+      assert.deepEqual([finished(lines).length, lines.filter(isMetrics).length], [1, 1]);
+    });
+  }
+
+  it('find what is broken without failing: an answer, and a line at ERROR', async () => {
+    await using world = await startPresentWorld();
+    world.aws.state.secrets.set(world.env['RUNNER_TOKEN_SECRET_ARN'] ?? '', null);
+    await using container = await start('reconcile', world.env);
+
+    const { result, error } = await container.send<DoctorInvoked>({ doctor: true });
+    const lines = parsed(await container.end());
+
+    assert.deepEqual([error, result?.ok, result?.hops.at(-1)?.hop], [null, false, 'runner-token']);
+    const line = lines.find(({ level }) => level === 'ERROR');
+    assert.deepEqual([line?.['hop'], line?.['verdict']], ['runner-token', 'broken']);
+    assert.match(JSON.stringify(line?.['do_this']), /put-secret-value --region us-east-1/u);
+  });
+
+  it('examine a configuration with which no tick could begin', async () => {
+    await using world = await startPresentWorld();
+    await using container = await start('dispatch', { ...world.env, NAMESPACE: 'Not A Namespace' });
+
+    const { result } = await container.send<DoctorInvoked>({ doctor: true });
+
+    assert.deepEqual(
+      result?.hops.map(({ hop, verdict }) => [hop, verdict]),
+      [['configuration', 'broken']],
+    );
+  });
+
+  it('refuse an event for the doctor that cannot be read, and do not tick instead', async () => {
+    await using world = await startPresentWorld();
+    await using container = await start('dispatch', world.env);
+
+    const { error } = await container.send<DoctorInvoked>({ doctor: 'yes' });
+
+    assert.equal(error?.code, 'CONFIG_INVALID');
+    assert.equal(world.prefect.exchanges.length, 0);
   });
 });

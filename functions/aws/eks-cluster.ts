@@ -34,14 +34,14 @@ function translate(error: unknown, name: string): BoundaryError {
     return new BoundaryError(
       'CONFIG_INVALID',
       `There is no EKS cluster called ${name} in this account and region. Check EKS_CLUSTER_NAME and the region of the stack.`,
-      { retry: 'never', cause: error },
+      { retry: 'never', command: 'aws eks list-clusters --output text', cause: error },
     );
   }
   if (isAccessDenied(error)) {
     return new BoundaryError(
       'CLUSTER_FORBIDDEN',
       `The function's role may not describe the EKS cluster ${name}. Allow eks:DescribeCluster on it, or set EKS_ENDPOINT and EKS_CA so that nothing has to be asked.`,
-      { cause: error },
+      { command: `npx serverless deploy --param eksClusterName=${name}`, cause: error },
     );
   }
   return new BoundaryError(
@@ -66,6 +66,7 @@ export function describedCluster({ client, name, memory, clock }: EksClusterOpti
       throw new BoundaryError(
         'CLUSTER_UNREACHABLE',
         `The EKS cluster ${name} has no endpoint or no CA yet (status ${cluster?.status ?? 'unknown'}). Wait until it is ACTIVE.`,
+        { command: `aws eks wait cluster-active --name ${name}` },
       );
     }
     memory.cluster = { endpoint: cluster.endpoint, ca: pemOf(ca) };

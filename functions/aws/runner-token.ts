@@ -25,15 +25,21 @@ export interface RunnerTokenOptions {
 /** A rotated token is in use after this long; a rejected one is replaced at once. */
 const keptMs = 5 * 60_000;
 
-const putCommand = (arn: string): string =>
-  `aws secretsmanager put-secret-value --secret-id ${arn} --secret-string file:///dev/stdin`;
+/** The region stands in the ARN; said all the same, because the command line takes its own region otherwise. */
+export function putCommand(arn: string): string {
+  const region = arn.split(':')[3] ?? '';
+  const where = region === '' ? '' : ` --region ${region}`;
+  return `aws secretsmanager put-secret-value${where} --secret-id ${arn} --secret-string file:///dev/stdin`;
+}
 
 const empty = (arn: string, cause?: unknown): BoundaryError =>
   new BoundaryError(
     'SECRET_UNAVAILABLE',
     `The secret with the runner token has no value yet. Put one in with: ${putCommand(arn)} (type the token, then Ctrl-D; it stays out of the shell history).`,
-    { cause },
+    { command: putCommand(arn), cause },
   );
+
+const grantCommand = (arn: string): string => `npx serverless deploy --param secretArn=${arn}`;
 
 function translate(error: unknown, arn: string): BoundaryError {
   if (nameOf(error) === 'ResourceNotFoundException') return empty(arn, error);
@@ -41,7 +47,7 @@ function translate(error: unknown, arn: string): BoundaryError {
     return new BoundaryError(
       'SECRET_UNAVAILABLE',
       `The function's role may not read the secret ${arn}. Allow secretsmanager:GetSecretValue on it and, if it has a key of its own, kms:Decrypt on that key.`,
-      { cause: error },
+      { command: grantCommand(arn), cause: error },
     );
   }
   if (nameOf(error) === 'DecryptionFailure') {
@@ -83,6 +89,7 @@ export function tokenIn(text: string, key: string, arn: string): Secret {
   throw new BoundaryError(
     'SECRET_UNAVAILABLE',
     `The secret ${arn} looks like a JSON object but has no text under the key "${key}". Set RUNNER_TOKEN_KEY to the right key, or put the bare token in with: ${putCommand(arn)}`,
+    { command: putCommand(arn) },
   );
 }
 

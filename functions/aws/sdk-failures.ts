@@ -13,6 +13,8 @@ export function isAccessDenied(error: unknown): boolean {
 
 /** What is left when no name says more: the network, or the name itself. Never the message: it can quote the request. */
 export function adviceOn(error: unknown): string {
+  if (nameOf(error) === 'CredentialsProviderError')
+    return 'there are no AWS credentials; in Lambda they come with the execution role, elsewhere sign in (aws sso login) or set AWS_PROFILE';
   const { kind, advice } = describeNetworkFailure(error);
   return kind === 'other' ? `it failed with ${nameOf(error).replaceAll(/\W/gu, '').slice(0, 64)}` : advice;
 }

@@ -1,4 +1,5 @@
 import type { Clock } from '../clock.ts';
+import type { JsonObject } from '../core/json.ts';
 import { BoundaryError } from '../errors.ts';
 import { describeNetworkFailure } from '../network.ts';
 import type { Secret } from '../secret.ts';
@@ -66,10 +67,20 @@ export class Api {
   async read(path: string, signal: AbortSignal): Promise<ApiAnswer> {
     const { clock } = this.#options;
     for (let tries = 1; ; tries += 1) {
-      const answer = await this.#readOnce(path, signal);
+      const answer = await this.#answered({ method: 'GET', path, signal });
       if (answer.status !== 429 || tries === throttledTries) return answer;
       await clock.sleep(Math.min(retryAfterOf(answer) ?? 1, longestPauseSeconds) * 1000, signal);
     }
+  }
+
+  /**
+   * A question that has to be posted, such as a review of our own rights; it changes nothing.
+   *
+   * @throws BoundaryError for no answer at all
+   */
+  async ask(path: string, question: JsonObject, signal: AbortSignal): Promise<ApiAnswer> {
+    const headers = { 'content-type': 'application/json' };
+    return this.#answered({ method: 'POST', path, headers, body: JSON.stringify(question), signal });
   }
 
   /** Why a read failed, as the error to throw. */
@@ -107,8 +118,8 @@ export class Api {
     );
   }
 
-  async #readOnce(path: string, signal: AbortSignal): Promise<ApiAnswer> {
-    return this.send({ method: 'GET', path, signal }).catch((error: unknown) => {
+  async #answered(call: Call): Promise<ApiAnswer> {
+    return this.send(call).catch((error: unknown) => {
       if (error instanceof BoundaryError) throw error;
       const { advice } = describeNetworkFailure(error);
       const message = `The API server at ${this.#options.endpoint} could not be reached: ${advice}.`;

@@ -1,3 +1,6 @@
+/** The Kubernetes group that both functions' roles are mapped to, by an EKS access entry or by aws-auth. */
+export const agentGroup = 'prefect-serverless-agent';
+
 /** One verb on one resource that a function uses. The printed Role and the local authoriser are made from this table. */
 export interface Permission {
   readonly function: 'dispatch' | 'reconcile';

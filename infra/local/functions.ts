@@ -18,8 +18,8 @@ export interface LocalFunctions {
 /** Settings of this machine's user that would lead the AWS SDK out of the world. */
 const leadAstray = ['AWS_PROFILE', 'AWS_DEFAULT_PROFILE', 'AWS_SESSION_TOKEN', 'AWS_IGNORE_CONFIGURED_ENDPOINT_URLS'];
 
-/** The SDK reads its settings from the process alone. */
-function takeAwsEnvironment(env: Readonly<Record<string, string>>): void {
+/** Makes a world's AWS settings those of this process: the SDK reads no others. */
+export function takeAwsEnvironment(env: Readonly<Record<string, string>>): void {
   for (const name of leadAstray) Reflect.deleteProperty(process.env, name);
   const settings = Object.entries(env).filter(([name]) => name.startsWith('AWS_'));
   Object.assign(process.env, Object.fromEntries(settings), { AWS_EC2_METADATA_DISABLED: 'true' });

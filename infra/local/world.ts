@@ -110,6 +110,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     AWS_REGION: aws.state.region,
     AWS_ENDPOINT_URL_EKS: aws.url,
     AWS_ENDPOINT_URL_SECRETS_MANAGER: aws.url,
+    AWS_ENDPOINT_URL_STS: aws.url,
     AWS_ACCESS_KEY_ID: accessKey.id,
     AWS_SECRET_ACCESS_KEY: accessKey.secret,
     ...wanted.env,

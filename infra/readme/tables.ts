@@ -1,8 +1,10 @@
+import { hops } from '../../functions/doctor/hops.ts';
 import { errorCodes } from '../../functions/errors.ts';
 import { permissions } from '../../functions/kubernetes/permissions.ts';
 import { variables, type Variable } from '../../functions/variables.ts';
 import { paramOf, stackParams, type StackParam } from '../stack-params.ts';
 import { dispatchRuleTexts } from './dispatch-rules.ts';
+import { hopTexts } from './doctor-hops.ts';
 import { errorAdvice } from './errors.ts';
 import { reconcileExamples } from './reconcile-examples.ts';
 import { reconcileRuleTexts } from './reconcile-rules.ts';
@@ -31,6 +33,12 @@ function errorTable(): string {
   return table(['code', 'means', 'what to do'], rows);
 }
 
+function hopTable(): string {
+  const whys = new Map(hops.map(({ name, why }) => [name, why]));
+  const rows = hopTexts.map(({ hop, how, mostly }) => [code(hop), how, whys.get(hop) ?? '', mostly]);
+  return table(['hop', 'how', 'why it matters', 'mostly found'], rows);
+}
+
 function permissionTable(): string {
   const rows = permissions.map(({ verb, apiGroup, resource, function: name, why }) => {
     const qualified = apiGroup === '' ? resource : `${resource}.${apiGroup}`;
@@ -57,6 +65,7 @@ export function readmeTables(): ReadonlyMap<string, string> {
     ['configuration', configurationTable()],
     ['errors', errorTable()],
     ['permissions', permissionTable()],
+    ['doctor-hops', hopTable()],
     ['dispatch-rules', ruleTable(dispatchRuleTexts)],
     ['reconcile-rules', reconcileTable()],
   ]);

@@ -74,7 +74,7 @@ describe('runnerToken', () => {
   it('answers an empty secret with the command that fills it', async () => {
     await using world = await startWorld();
     world.api.state.secrets.set(secretArn, null);
-    const command = `aws secretsmanager put-secret-value --secret-id ${secretArn} --secret-string file:///dev/stdin`;
+    const command = `aws secretsmanager put-secret-value --region us-east-1 --secret-id ${secretArn} --secret-string file:///dev/stdin`;
 
     await assert.rejects(world.token().current(), (error) => {
       assert.ok(error instanceof BoundaryError);

@@ -138,4 +138,24 @@ export const accessCases: Readonly<Record<string, ContractCase>> = {
       assert.equal(await review(cluster, token, elsewhere), false);
     },
   },
+  'anybody who is logged in may ask who they are': {
+    seen: real,
+    run: async (cluster) => {
+      const token = await botToken(cluster);
+      const path = '/apis/authentication.k8s.io/v1/selfsubjectreviews';
+      const body = { apiVersion: 'authentication.k8s.io/v1', kind: 'SelfSubjectReview' };
+
+      const answer = await cluster.call(`POST ${path}`, { body, token });
+
+      assert.equal(answer.status, 201, answer.text);
+      assert.equal(
+        textAt(answer.body, 'status', 'userInfo', 'username'),
+        `system:serviceaccount:${cluster.namespace}:bot`,
+      );
+      const groups = at(answer.body, 'status', 'userInfo', 'groups');
+      const want = ['system:serviceaccounts', `system:serviceaccounts:${cluster.namespace}`, 'system:authenticated'];
+      assert.deepEqual(groups, want);
+      assert.equal((await cluster.call(`POST ${path}`, { body, token: 'nobody' })).status, 401);
+    },
+  },
 };

@@ -88,7 +88,11 @@ export const arrows: readonly Part[] = [
     ],
     modules: [],
   },
-  { part: 'functions/telemetry.ts', imports: ['functions/core/'], types: ['functions/config.ts'] },
+  {
+    part: 'functions/telemetry.ts',
+    imports: ['functions/core/'],
+    types: ['functions/config.ts', 'functions/doctor/finding.ts'],
+  },
   {
     part: 'functions/composition.ts',
     imports: [
@@ -114,6 +118,33 @@ export const arrows: readonly Part[] = [
     types: ['functions/config.ts', 'functions/core/'],
     modules: [],
   },
+  { part: 'functions/doctor-event.ts', imports: ['functions/core/', 'functions/errors.ts'], modules: [] },
+
+  // Stands on everything, and nothing but the entry and the local command loads it.
+  {
+    part: 'functions/doctor/',
+    imports: [
+      'functions/aws/',
+      'functions/composition.ts',
+      'functions/config.ts',
+      'functions/core/',
+      'functions/job-drafts.ts',
+      'functions/kubernetes/',
+      'functions/prefect/',
+      'functions/templates/',
+      'functions/variables.ts',
+      ...foundation,
+    ],
+    types: ['functions/doctor-event.ts'],
+    modules: [
+      '@aws-sdk/client-sts',
+      'node:dns/promises',
+      'node:events',
+      'node:net',
+      'node:tls',
+      'type @kubernetes/client-node',
+    ],
+  },
   {
     part: 'functions/period.ts',
     imports: ['functions/limits.ts'],
@@ -125,6 +156,8 @@ export const arrows: readonly Part[] = [
     imports: [
       'functions/composition.ts',
       'functions/config.ts',
+      'functions/doctor-event.ts',
+      'functions/doctor/',
       'functions/errors.ts',
       'functions/limits.ts',
       'functions/period.ts',
@@ -150,6 +183,7 @@ export const arrows: readonly Part[] = [
     part: 'infra/readme/',
     imports: [
       'functions/core/',
+      'functions/doctor/hops.ts',
       'functions/errors.ts',
       'functions/kubernetes/permissions.ts',
       'functions/variables.ts',

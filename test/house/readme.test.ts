@@ -3,10 +3,12 @@ import { describe, it } from 'node:test';
 
 import { dispatchRuleNames } from '../../functions/core/dispatch-plan.ts';
 import { reconcileRuleNames } from '../../functions/core/reconcile-plan.ts';
+import { hops } from '../../functions/doctor/hops.ts';
 import { errorCodes } from '../../functions/errors.ts';
 import { permissions } from '../../functions/kubernetes/permissions.ts';
 import { variables } from '../../functions/variables.ts';
 import { dispatchRuleTexts } from '../../infra/readme/dispatch-rules.ts';
+import { hopTexts } from '../../infra/readme/doctor-hops.ts';
 import { reconcileExamples } from '../../infra/readme/reconcile-examples.ts';
 import { reconcileRuleTexts } from '../../infra/readme/reconcile-rules.ts';
 import { envExample, readmeTables, withTables } from '../../infra/readme/tables.ts';
@@ -39,6 +41,7 @@ describe('README.md', () => {
     ['Configuration', 'configuration'],
     ['What dispatch decides', 'dispatch-rules'],
     ['What reconcile decides', 'reconcile-rules'],
+    ['Is everything reachable and allowed?', 'doctor-hops'],
     ['Permissions', 'permissions'],
     ['Errors', 'errors'],
   ] as const;
@@ -71,6 +74,10 @@ describe('the tables', () => {
     assert.deepEqual(
       reconcileRuleTexts.map(({ rule }) => rule),
       reconcileRuleNames,
+    );
+    assert.deepEqual(
+      hopTexts.map(({ hop }) => hop),
+      hops.map(({ name }) => name),
     );
   });
 

@@ -85,14 +85,31 @@ describe('the bundles', () => {
     assert.equal(await run(folder, line), 'function\nfunction');
   });
 
+  it('have the doctor in a file of its own, which shares the parser and the credential chain with its neighbours', () => {
+    for (const name of ['dispatch', 'reconcile']) {
+      const inputs = (file: string): readonly string[] => fileOf(name, file).inputs.map(({ input }) => input);
+      assert.ok(inputs('doctor.js').includes('functions/doctor/hops.ts'));
+      assert.deepEqual(
+        inputs('index.js').filter((input) => input.startsWith('functions/doctor/')),
+        [],
+      );
+      for (const part of ['yaml', '@aws-sdk/credential-provider-ini']) {
+        assert.deepEqual(
+          fileOf(name, 'doctor.js').inputs.filter((input) => isFrom(part, input)),
+          [],
+        );
+      }
+    }
+  });
+
   it('have the parser of dispatch in a file of its own that works', async () => {
     const line = "console.log(require('./dispatch/yaml.js').parseDocument('kind: Job').toJS().kind)";
     assert.equal(await run(folder, line), 'Job');
     assert.deepEqual(
       bundles.map(({ name, files }) => [name, files.map(({ file }) => file).toSorted()]),
       [
-        ['dispatch', ['credentials.js', 'index.js', 'yaml.js']],
-        ['reconcile', ['credentials.js', 'index.js']],
+        ['dispatch', ['credentials.js', 'doctor.js', 'index.js', 'yaml.js']],
+        ['reconcile', ['credentials.js', 'doctor.js', 'index.js', 'yaml.js']],
       ],
     );
   });

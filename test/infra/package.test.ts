@@ -214,13 +214,17 @@ describe('the package that is deployed', () => {
   it('ships of each function its bundle and nothing else', () => {
     assert.deepEqual(filesInZip(path.join(packaged.folder, 'dispatch.zip')), [
       'dist/dispatch/credentials.js',
+      'dist/dispatch/doctor.js',
       'dist/dispatch/index.js',
       'dist/dispatch/yaml.js',
       'infra/templates/gpu.yaml',
     ]);
     assert.deepEqual(filesInZip(path.join(packaged.folder, 'reconcile.zip')), [
       'dist/reconcile/credentials.js',
+      'dist/reconcile/doctor.js',
       'dist/reconcile/index.js',
+      'dist/reconcile/yaml.js',
+      'infra/templates/gpu.yaml',
     ]);
   });
 

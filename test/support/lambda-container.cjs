@@ -5,11 +5,11 @@ const started = performance.now();
 const { handler } = require(process.argv[2]);
 const importMs = performance.now() - started;
 
-const invoke = async ({ requestId, limitMs }) => {
+const invoke = async ({ requestId, limitMs, event }) => {
   const endsAt = performance.now() + limitMs;
   const context = { awsRequestId: requestId, getRemainingTimeInMillis: () => Math.max(0, endsAt - performance.now()) };
   const begun = process.cpuUsage();
-  const answer = await handler({}, context).then(
+  const answer = await handler(event, context).then(
     (result) => ({ result, error: null }),
     ({ name, message, code }) => ({ result: null, error: { name, message, code } }),
   );

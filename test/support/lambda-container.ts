@@ -25,6 +25,8 @@ export interface LambdaContainer extends AsyncDisposable {
   readonly started: Started;
   /** A tick; the second one in a container is a warm one. */
   invoke(): Promise<Invoked>;
+  /** An event of an operator's, as `serverless invoke -d` sends it; the result as it is. */
+  send<T>(event: object): Promise<T>;
   /** Ends the process; everything it wrote, line by line, errors last. Throws when something keeps it alive. */
   end(): Promise<readonly string[]>;
 }
@@ -51,6 +53,11 @@ export async function startContainer(file: string, env: Readonly<Record<string, 
   const exited = once(child, 'exit');
   const started = await messageFrom<Started>(child, complaints);
   let invocations = 0;
+  const send = async <T>(event: object): Promise<T> => {
+    invocations += 1;
+    child.send({ requestId: `request-${invocations}`, limitMs: functionLimitMs, event });
+    return messageFrom<T>(child, complaints);
+  };
   const end = async (): Promise<readonly string[]> => {
     if (child.connected) child.disconnect();
     const [code] = (await exited) as [number | null];
@@ -59,11 +66,8 @@ export async function startContainer(file: string, env: Readonly<Record<string, 
   };
   return {
     started,
-    invoke: async () => {
-      invocations += 1;
-      child.send({ requestId: `request-${invocations}`, limitMs: functionLimitMs });
-      return messageFrom<Invoked>(child, complaints);
-    },
+    invoke: () => send<Invoked>({}),
+    send,
     end,
     [Symbol.asyncDispose]: async () => {
       await end();

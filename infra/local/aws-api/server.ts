@@ -58,16 +58,42 @@ function getSecretValue(state: AwsState, id: string): LocalResponse {
   return jsonAnswer(200, { ARN: id, Name: id, SecretString: value, VersionStages: ['AWSCURRENT'] });
 }
 
+const xml = (status: number, body: string): LocalResponse => ({
+  status,
+  headers: { 'content-type': 'text/xml' },
+  body,
+});
+
+/** An error as services of the query protocol write it. */
+const queryFailure = (code: string, message: string): LocalResponse =>
+  xml(
+    403,
+    `<ErrorResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><Error><Type>Sender</Type><Code>${code}</Code><Message>${message}</Message></Error><RequestId>local</RequestId></ErrorResponse>`,
+  );
+
+function getCallerIdentity(state: AwsState, { headers }: LocalRequest): LocalResponse {
+  const keyId = /Credential=([^/]+)\//u.exec(headers['authorization'] ?? '')?.[1] ?? '';
+  const key = state.keys.get(keyId);
+  if (key === undefined || key.sessionToken !== (headers['x-amz-security-token'] ?? null))
+    return queryFailure('InvalidClientTokenId', 'The security token included in the request is invalid.');
+  const result = `<Arn>${key.arn}</Arn><UserId>AROALOCAL:local</UserId><Account>${state.account}</Account>`;
+  return xml(
+    200,
+    `<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><GetCallerIdentityResult>${result}</GetCallerIdentityResult><ResponseMetadata><RequestId>local</RequestId></ResponseMetadata></GetCallerIdentityResponse>`,
+  );
+}
+
 function route(state: AwsState, request: LocalRequest): LocalResponse {
   const cluster = /^\/clusters\/([^/?]+)$/u.exec(request.path)?.[1];
   if (request.method === 'GET' && cluster !== undefined) return describeCluster(state, decodeURIComponent(cluster));
   if (request.headers['x-amz-target'] === 'secretsmanager.GetSecretValue') {
     return getSecretValue(state, secretIdOf(request.body));
   }
+  if (new URLSearchParams(request.body).get('Action') === 'GetCallerIdentity') return getCallerIdentity(state, request);
   return failure(
     400,
     'UnknownOperationException',
-    'This account plays EKS DescribeCluster and Secrets Manager GetSecretValue.',
+    'This account plays EKS DescribeCluster, Secrets Manager GetSecretValue and STS GetCallerIdentity.',
   );
 }
 

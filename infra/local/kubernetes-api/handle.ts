@@ -8,7 +8,15 @@ import { isJsonObject, textIn, type Json, type JsonObject, type KubeObject, type
 import { listText } from './paging.ts';
 import { quantityText } from './quantity.ts';
 import { readPodLog } from './pod-log.ts';
-import { accessReviews, apiVersionOf, jobs, pods, resourceQuotas, type Resource } from './resources.ts';
+import {
+  accessReviews,
+  apiVersionOf,
+  identityReviews,
+  jobs,
+  pods,
+  resourceQuotas,
+  type Resource,
+} from './resources.ts';
 import { discovery, isServed, routeOf, type Route } from './routes.ts';
 import type { ClusterState, Identity } from './state.ts';
 import {
@@ -123,6 +131,14 @@ function withUsage(state: ClusterState, quota: KubeObject): KubeObject {
   return { ...quota, status: { hard, used: Object.fromEntries(used) } };
 }
 
+/** What the quota controller does by itself: keeps `status` up to date. */
+function countQuotas(state: ClusterState, namespace: string): void {
+  for (const quota of state.list(resourceQuotas, namespace)) {
+    const counted = withUsage(state, quota);
+    if (JSON.stringify(counted['status']) !== JSON.stringify(quota['status'])) state.write(resourceQuotas, counted);
+  }
+}
+
 function read(state: ClusterState, call: Call): LocalResponse {
   const object = stored(state, call);
   if (call.route.subresource === 'log') return readPodLog(state, object as Pod, call.route.query);
@@ -179,6 +195,12 @@ function reviewAccess(state: ClusterState, { request, who }: Call): LocalRespons
   return jsonAnswer(201, { ...type, metadata: {}, spec: { resourceAttributes: asked }, status });
 }
 
+function reviewIdentity({ who }: Call): LocalResponse {
+  const type = { kind: identityReviews.kind, apiVersion: apiVersionOf(identityReviews) };
+  const userInfo = { username: who.user, groups: who.groups };
+  return jsonAnswer(201, { ...type, metadata: {}, status: { userInfo } });
+}
+
 // An object beyond what etcd takes (1.5 MiB) is tried again without managedFields, and that second try meets a Job
 // whose selector is no longer its own: the client reads of selectors, not of size.
 const storeLimit = 1.5 * 1024 * 1024;
@@ -186,6 +208,7 @@ const storeLimit = 1.5 * 1024 * 1024;
 function create(state: ClusterState, call: Call): LocalResponse {
   const { request, route, resource, now } = call;
   if (resource === accessReviews) return reviewAccess(state, call);
+  if (resource === identityReviews) return reviewIdentity(call);
   if (resource === jobs && request.body.length > storeLimit) throw tooLargeForStore(request.body);
   const { object, warnings } = createObject(state, { route, resource, body: request.body }, now);
   const headers = warnings.map((warning) => `299 - ${JSON.stringify(warning)}`).join(', ');
@@ -207,6 +230,7 @@ function act(state: ClusterState, call: Call): LocalResponse {
   const { route, resource, now } = call;
   switch (route.verb) {
     case 'list': {
+      if (resource === resourceQuotas) countQuotas(state, route.namespace);
       const body = listText(state, { route, resource }, now);
       return { status: 200, headers: { 'content-type': 'application/json' }, body };
     }
@@ -244,8 +268,9 @@ function answerPath({ path, method }: LocalRequest, who: Identity): LocalRespons
 }
 
 function authorise(state: ClusterState, who: Identity, route: Route): void {
-  // Everybody who is logged in may ask what they may do.
-  if (route.resource === accessReviews && who !== anonymous) return;
+  // Everybody who is logged in may ask who they are and what they may do (ClusterRole system:basic-user).
+  const isReview = route.resource === accessReviews || route.resource === identityReviews;
+  if (isReview && who !== anonymous) return;
   const wanted = attributesOf(route);
   if (allowedBy(state, who, wanted) === null) throw forbidden(who, wanted);
 }

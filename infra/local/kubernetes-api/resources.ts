@@ -86,6 +86,13 @@ export const accessReviews = core('selfsubjectaccessreviews', 'SelfSubjectAccess
   verbs: ['create'],
 });
 
+/** Who is asking, as the API server knows them; asked, answered, never stored. */
+export const identityReviews = core('selfsubjectreviews', 'SelfSubjectReview', {
+  group: 'authentication.k8s.io',
+  namespaced: false,
+  verbs: ['create'],
+});
+
 export const resources: readonly Resource[] = [
   namespaces,
   pods,
@@ -99,6 +106,7 @@ export const resources: readonly Resource[] = [
   clusterRoles,
   clusterRoleBindings,
   accessReviews,
+  identityReviews,
 ];
 
 /** `batch/v1`, `v1`. */

@@ -1,0 +1,96 @@
+import { putCommand } from '../aws/runner-token.ts';
+import type { Config, ConfigProblem } from '../config.ts';
+import { agentGroup, type Permission } from '../kubernetes/permissions.ts';
+import { paramOf } from '../variables.ts';
+
+/** Commands and YAML that mend what hops find broken. Pure texts: values come from a checked configuration. */
+
+/** Where nobody knows it: for the reader to fill in. */
+const roleHint = '<DispatchRoleArn, and again with ReconcileRoleArn, of the outputs of the stack>';
+
+/**
+ * The role behind a session, as access entries want it. The session's ARN has lost a path that the role may have.
+ *
+ * @param callerArn as STS gives it; null: STS could not be asked
+ */
+export function roleArnOf(callerArn: string | null): string {
+  const parts = /^arn:([\w-]+):sts::(\d+):assumed-role\/([^/]+)\//u.exec(callerArn ?? '');
+  if (parts === null) return callerArn ?? roleHint;
+  return `arn:${parts[1]}:iam::${parts[2]}:role/${parts[3]}`;
+}
+
+/** One `deploy` with every param that is wrong, for those who deploy; a variable without a param is for local commands. */
+export function deployAgain(problems: readonly ConfigProblem[]): string {
+  const names = new Set(problems.map(({ variable }) => paramOf(variable) ?? ''));
+  const params = [...names].filter((name) => name !== '').map((name) => ` --param ${name}=<value>`);
+  return `npx serverless deploy${params.join('')}`;
+}
+
+interface SecretKey {
+  readonly name: string;
+  readonly key: string;
+}
+
+/** A new token for the secret, where there is one. */
+export function putToken({ runnerToken }: Config): readonly string[] {
+  if (runnerToken.kind === 'secret') return [putCommand(runnerToken.arn)];
+  return ['npx serverless deploy --param secretArn=<ARN of the secret with the token>'];
+}
+
+export function setCluster({ clusterName }: Config): readonly string[] {
+  return [
+    `aws eks describe-cluster --name ${clusterName} --query 'cluster.[endpoint,certificateAuthority.data]' --output text`,
+    'npx serverless deploy --param eksEndpoint=<endpoint> --param eksCa=<certificate authority>',
+  ];
+}
+
+/** How far the network lets anybody to the API server. */
+export function openNetwork({ clusterName }: Config): readonly string[] {
+  return [
+    `aws eks describe-cluster --name ${clusterName} --query cluster.resourcesVpcConfig`,
+    'npx serverless deploy --param network=private --param subnetIds=<subnet>,<subnet> --param securityGroupIds=<group>',
+  ];
+}
+
+export function createAccessEntry({ clusterName }: Config, callerArn: string | null): readonly string[] {
+  const entry = `--cluster-name ${clusterName} --principal-arn ${roleArnOf(callerArn)}`;
+  return [
+    `aws eks describe-access-entry ${entry}`,
+    `aws eks create-access-entry ${entry} --type STANDARD --kubernetes-groups ${agentGroup}`,
+  ];
+}
+
+export function updateAccessEntry({ clusterName }: Config, callerArn: string | null): string {
+  return `aws eks update-access-entry --cluster-name ${clusterName} --principal-arn ${roleArnOf(callerArn)} --kubernetes-groups ${agentGroup}`;
+}
+
+export function applyManifests({ namespace }: Config): readonly string[] {
+  return [
+    `kubectl get namespace ${namespace} || kubectl create namespace ${namespace}`,
+    `npm run --silent manifests -- --namespace ${namespace} | kubectl apply -f -`,
+  ];
+}
+
+/** The rules that are missing, as they stand in a Role. */
+export function rulesYaml(missing: readonly Pick<Permission, 'apiGroup' | 'resource' | 'verb'>[]): readonly string[] {
+  return missing.map(
+    ({ apiGroup, resource, verb }) => `- {apiGroups: ["${apiGroup}"], resources: ["${resource}"], verbs: ["${verb}"]}`,
+  );
+}
+
+/** Makes the Secret, or puts the key into the one that is there; the value comes from the terminal. */
+export function putPodSecret({ namespace }: Config, { name, key }: SecretKey): string {
+  return `kubectl -n ${namespace} create secret generic ${name} --from-file=${key}=/dev/stdin --dry-run=client -o yaml | kubectl apply -f -`;
+}
+
+/** Says how long the value is and nothing of it. */
+export function lookAtSecret({ namespace }: Config, { name, key }: SecretKey): string {
+  return `kubectl -n ${namespace} get secret ${name} -o go-template='{{len (index .data "${key}")}}{{"\\n"}}'`;
+}
+
+export const describeQuotas = ({ namespace }: Config): string => `kubectl -n ${namespace} describe resourcequota`;
+
+/** Whether the API server itself is well, asked by somebody who is let in. */
+export const readyz = 'kubectl get --raw /readyz?verbose';
+
+export const whoAmI = 'aws sts get-caller-identity';
