@@ -20,6 +20,7 @@ import type { JsonObject } from './json.ts';
 import { isBefore013 } from './python-text.ts';
 import { readRunConfig, type RunConfig } from './run-config.ts';
 import { imageOfStorage } from './storage-image.ts';
+import { podMetadata, podSpec } from './template-parts.ts';
 import type { Removed, TemplatePolicy } from './template-policy.ts';
 
 /** What the operator decides about every Job of this stack. */
@@ -94,8 +95,6 @@ const serverFields = [
   'selfLink',
 ] as const;
 
-const podMetadata = ['spec', 'template', 'metadata'] as const;
-const podSpec = ['spec', 'template', 'spec'] as const;
 const flowContainer = [...podSpec, 'containers', 0] as const;
 
 /** All that the steps below share: what was read, and the Job as far as it is written. */

@@ -1,5 +1,6 @@
 import { type Draft, type DraftMap, isDraftMap, type LayeredJob, readAt } from './job-document.ts';
 import type { Layer, Path } from './layer-tree.ts';
+import { podSpec } from './template-parts.ts';
 
 /**
  * How a list of the weaker layer and one of the stronger become one. `first-then-name`: the flow's own container is the
@@ -23,10 +24,10 @@ export const listMerges: readonly ListMerge[] = [
   { field: 'tolerations', identity: 'whole', deep: false },
 ];
 
-const podSpec = ['spec', 'template', 'spec'].join('/');
+const belowPod = podSpec.join('/');
 
 function mergeOf(path: Path): ListMerge | undefined {
-  if (path.slice(0, 3).join('/') !== podSpec) return undefined;
+  if (path.slice(0, 3).join('/') !== belowPod) return undefined;
   return listMerges.find(({ field }) => field === path.at(-1));
 }
 

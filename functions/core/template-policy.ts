@@ -1,6 +1,6 @@
 import { type Draft, type DraftMap, isDraftMap, pointerOf, readAt } from './job-document.ts';
-import type { Path } from './layer-tree.ts';
-import { anyContainer, fieldOf, type Segment, type TemplatePolicy, templateRules } from './template-rules.ts';
+import { anyContainer, type Part, partsAt, podSpec, type Segment } from './template-parts.ts';
+import { fieldOf, type TemplatePolicy, templateRules } from './template-rules.ts';
 
 export type { TemplatePolicy } from './template-rules.ts';
 
@@ -10,30 +10,7 @@ export interface Removed {
   readonly rule: string;
 }
 
-interface Match {
-  readonly path: Path;
-  readonly value: Draft;
-}
-
-function childrenOf({ path, value }: Match, segment: Segment): readonly Match[] {
-  const entries: readonly (readonly [string | number, Draft])[] = Array.isArray(value)
-    ? [...value.entries()]
-    : isDraftMap(value)
-      ? Object.entries(value)
-      : [];
-  const wanted = typeof segment === 'string' ? [segment] : segment;
-  return entries
-    .filter(([key]) => segment === '*' || wanted.includes(String(key)))
-    .map(([key, child]) => ({ path: [...path, key], value: child }));
-}
-
-function matchesOf(document: Draft, at: readonly Segment[]): readonly Match[] {
-  let matches: readonly Match[] = [{ path: [], value: document }];
-  for (const segment of at) matches = matches.flatMap((match) => childrenOf(match, segment));
-  return matches;
-}
-
-interface Removal extends Match {
+interface Removal extends Part {
   readonly rule: string;
 }
 
@@ -41,9 +18,7 @@ interface Removal extends Match {
 function removalsOf(template: DraftMap): readonly Removal[] {
   const found = new Map<string, Removal>();
   for (const rule of templateRules) {
-    const forbidden = matchesOf(template, rule.at).filter(({ path, value }) =>
-      rule.forbids(value, String(path.at(-1))),
-    );
+    const forbidden = partsAt(template, rule.at).filter(({ path, value }) => rule.forbids(value, String(path.at(-1))));
     for (const match of forbidden) {
       const pointer = pointerOf(match.path);
       found.set(pointer, found.get(pointer) ?? { ...match, rule: rule.name });
@@ -70,13 +45,13 @@ interface Dangling {
   readonly user: string;
 }
 
-const volumes: readonly Segment[] = ['spec', 'template', 'spec', 'volumes', '*'];
+const volumes: readonly Segment[] = [...podSpec, 'volumes', '*'];
 const mounts: readonly Segment[] = [...anyContainer, ['volumeMounts', 'volumeDevices'], '*'];
 
 /** The first mount of each name. */
 function firstMounts(template: DraftMap): ReadonlyMap<Draft, string> {
   const users = new Map<Draft, string>();
-  for (const { path, value } of matchesOf(template, mounts)) {
+  for (const { path, value } of partsAt(template, mounts)) {
     const name = fieldOf(value, 'name') ?? null;
     if (!users.has(name)) users.set(name, pointerOf(path));
   }

@@ -1,13 +1,11 @@
 import { type Draft, isDraftMap } from './job-document.ts';
+import { anyContainer, podMetadata, podSpec, type Segment } from './template-parts.ts';
 
 /**
  * How far an operator trusts the authors of flows: `TEMPLATE_POLICY`. Under `open` their templates may set everything,
  * under `baseline` what the rules below do not take out, and `locked` takes no template of theirs at all.
  */
 export type TemplatePolicy = 'open' | 'baseline' | 'locked';
-
-/** `*` is any key or index; a list of names is any of them. */
-export type Segment = string | readonly string[];
 
 /** Something that `baseline` takes out of a template. */
 export interface TemplateRule {
@@ -16,11 +14,6 @@ export interface TemplateRule {
   /** Whether this value, under this key, is to go. */
   readonly forbids: (value: Draft, key: string) => boolean;
 }
-
-const pod = ['spec', 'template', 'spec'] as const;
-const podMetadata = ['spec', 'template', 'metadata'] as const;
-const containers: Segment = ['containers', 'initContainers', 'ephemeralContainers'];
-export const anyContainer: readonly Segment[] = [...pod, containers, '*'];
 
 const isSet = (value: Draft): boolean => value !== null;
 const isOn = (value: Draft): boolean => value !== false && value !== null;
@@ -72,7 +65,7 @@ function onSecurityContexts(
   forbids: TemplateRule['forbids'],
 ): readonly TemplateRule[] {
   return [
-    { name, at: [...pod, 'securityContext', ...field], forbids },
+    { name, at: [...podSpec, 'securityContext', ...field], forbids },
     { name, at: [...anyContainer, 'securityContext', ...field], forbids },
   ];
 }
@@ -89,7 +82,7 @@ const podSecurityRules: readonly TemplateRule[] = [
     at: [...anyContainer, 'securityContext', 'capabilities', 'add', '*'],
     forbids: (value) => !harmlessCapabilities.has(value),
   },
-  { name: 'host-namespace', at: [...pod, ['hostNetwork', 'hostPID', 'hostIPC']], forbids: isOn },
+  { name: 'host-namespace', at: [...podSpec, ['hostNetwork', 'hostPID', 'hostIPC']], forbids: isOn },
   {
     name: 'host-port',
     at: [...anyContainer, 'ports', '*', 'hostPort'],
@@ -97,7 +90,7 @@ const podSecurityRules: readonly TemplateRule[] = [
   },
   {
     name: 'host-path-volume',
-    at: [...pod, 'volumes', '*'],
+    at: [...podSpec, 'volumes', '*'],
     forbids: (volume) => (fieldOf(volume, 'hostPath') ?? null) !== null,
   },
   ...onSecurityContexts('unmasked-proc', ['procMount'], (value) => isSet(value) && value !== 'Default'),
@@ -107,15 +100,15 @@ const podSecurityRules: readonly TemplateRule[] = [
   ...onSecurityContexts('selinux-identity', ['seLinuxOptions', ['user', 'role']], isSet),
   {
     name: 'unsafe-sysctl',
-    at: [...pod, 'securityContext', 'sysctls', '*'],
+    at: [...podSpec, 'securityContext', 'sysctls', '*'],
     forbids: (sysctl) => !harmlessSysctls.has(fieldOf(sysctl, 'name')),
   },
   {
     name: 'control-plane-toleration',
-    at: [...pod, 'tolerations', '*'],
+    at: [...podSpec, 'tolerations', '*'],
     forbids: (toleration) => controlPlaneKeys.has(fieldOf(toleration, 'key')) || toleratesAll(toleration),
   },
-  { name: 'chosen-node', at: [...pod, 'nodeName'], forbids: isSet },
+  { name: 'chosen-node', at: [...podSpec, 'nodeName'], forbids: isSet },
 ];
 
 /** Namespace, owners and finalizers have rules of their own. */

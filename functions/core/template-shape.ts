@@ -1,5 +1,6 @@
 import { type Draft, type DraftMap, isDraftMap, pointerOf, readAt } from './job-document.ts';
 import type { Path } from './layer-tree.ts';
+import { anyContainer, partsAt, podMetadata, podSpec, type Segment } from './template-parts.ts';
 
 interface Shape {
   readonly at: Path;
@@ -11,7 +12,6 @@ const isMap = isDraftMap;
 const isMapOrMissing = (value: Draft | undefined): boolean => value === undefined || isDraftMap(value);
 const isMapOrNothing = (value: Draft | undefined): boolean => value === null || isMapOrMissing(value);
 
-const podSpec = ['spec', 'template', 'spec'] as const;
 const flowContainer = [...podSpec, 'containers', 0] as const;
 
 const isNamed = (entry: Draft): boolean => isDraftMap(entry) && typeof entry['name'] === 'string';
@@ -50,16 +50,35 @@ const shapes: readonly Shape[] = [
   { at: [...flowContainer, 'resources', 'limits'], want: 'a map', fits: isMapOrNothing },
 ];
 
+/** What is a text, wherever it stands: YAML makes numbers and truth values of `5`, `yes` and `0644`. */
+const texts: readonly (readonly Segment[])[] = [
+  ['metadata', ['labels', 'annotations'], '*'],
+  [...podMetadata, ['labels', 'annotations'], '*'],
+  [...podSpec, 'nodeSelector', '*'],
+  [...anyContainer, 'command', '*'],
+  [...anyContainer, 'env', '*', 'value'],
+];
+
 /** A part of a template that no Job can be generated from, and the end of a sentence that says why. */
 export interface ShapeFault {
   readonly at: Path;
   readonly problem: string;
 }
 
+const faultAt = (at: Path, want: string): ShapeFault => ({ at, problem: `\`${pointerOf(at)}\` must be ${want}` });
+
+/** The API server refuses these too, but its answer does not say which of them it is. */
+function textFault(template: DraftMap): ShapeFault | null {
+  const wrong = texts
+    .flatMap((at) => partsAt(template, at))
+    .find(({ value }) => value !== null && typeof value !== 'string');
+  return wrong === undefined ? null : faultAt(wrong.path, 'a text: write it in quotes');
+}
+
 /** The first part of a template from which no Job can be generated; null when one can. */
 export function shapeFault(template: DraftMap): ShapeFault | null {
   const wrong = shapes.find(({ at, fits }) => !fits(readAt(template, at)));
-  return wrong === undefined ? null : { at: wrong.at, problem: `\`${pointerOf(wrong.at)}\` must be ${wrong.want}` };
+  return wrong === undefined ? textFault(template) : faultAt(wrong.at, wrong.want);
 }
 
 /** Why no Job can be generated from a template, as the end of a sentence; null when one can. */

@@ -326,6 +326,31 @@ describe('refusals', () => {
       wantRule: 'template-malformed',
       want: /^The operator's job template cannot be used: `\/kind` must be `Job`/u,
     },
+    'a number as a label': {
+      input: anAuthorsTemplate({ ...aTemplate({}), metadata: { labels: { team: 'a', year: 2026 } } }),
+      wantRule: 'template-malformed',
+      want: /`\/metadata\/labels\/year` must be a text: write it in quotes\.$/u,
+    },
+    'a truth value as an annotation of the pods': {
+      input: anAuthorsTemplate({ spec: { template: { metadata: { annotations: { 'a/b': true } }, spec: {} } } }),
+      wantRule: 'template-malformed',
+      want: /`\/spec\/template\/metadata\/annotations\/a~1b` must be a text/u,
+    },
+    'a number that chooses a node': {
+      input: anAuthorsTemplate(aTemplate({}, { nodeSelector: { gpus: 4 } })),
+      wantRule: 'template-malformed',
+      want: /`\/spec\/template\/spec\/nodeSelector\/gpus` must be a text/u,
+    },
+    'a number among the words of a command': {
+      input: anAuthorsTemplate(aTemplate({}, { initContainers: [{ name: 'wait', command: ['sleep', 5] }] })),
+      wantRule: 'template-malformed',
+      want: /`\/spec\/template\/spec\/initContainers\/0\/command\/1` must be a text/u,
+    },
+    'a number as a variable of a template': {
+      input: anAuthorsTemplate(aTemplate({}, { containers: [{ env: [{ name: 'PORT', value: 80 }] }] })),
+      wantRule: 'template-malformed',
+      want: /`\/spec\/template\/spec\/containers\/0\/env\/0\/value` must be a text/u,
+    },
     'a template that is a list': {
       input: {
         runConfig: aKubernetesRun({ job_template: '[1]' }),
@@ -343,6 +368,16 @@ describe('refusals', () => {
       assert.match(result.kind === 'refused' ? result.message : '', want);
     });
   }
+
+  it('do not mind nothing in place of a text, nor numbers where we write', () => {
+    const pod = {
+      nodeSelector: { pool: null },
+      containers: [{ args: ['--n', 5], command: [null], env: [{ name: 'A', value: null }, { name: 'B' }] }],
+    };
+    const input = aJobInput(anAuthorsTemplate({ ...aTemplate({}, pod), metadata: { labels: { a: null } } }));
+
+    assert.equal(buildJob(input).kind, 'job');
+  });
 
   it('come before the API server has to: a Job of more than 1 MiB', () => {
     const ofSize = (size: number): string =>

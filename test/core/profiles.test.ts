@@ -216,12 +216,9 @@ describe('lists of a profile and of a template', () => {
   });
 
   it('of the same field name elsewhere are not joined', () => {
-    const at = (value: Json): JsonObject => ({ metadata: { annotations: { env: value } }, spec: {} });
-    const built = gpuJob(at([{ name: 'A' }]), {
-      runConfig: aKubernetesRun({ job_template: { ...aTemplate({}), ...at([]), ...aTemplate({}) } }),
-    });
+    const built = gpuJob({ spec: { env: [{ name: 'A' }] } }, anAuthorsTemplate(aTemplate({ env: [] })));
 
-    assert.deepEqual((built.job.metadata?.annotations as JsonObject | undefined)?.['env'], []);
+    assert.deepEqual((built.job.spec as unknown as JsonObject)['env'], []);
   });
 
   it('end within a second, however long they are', async () => {
