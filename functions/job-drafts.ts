@@ -1,6 +1,6 @@
 import type { Clock } from './clock.ts';
 import type { Config } from './config.ts';
-import type { FlowRun, FlowRunId } from './core/flow-run.ts';
+import type { FlowRun } from './core/flow-run.ts';
 import { buildJob, type JobPolicy, type JobSpecResult } from './core/job-spec.ts';
 import type { ResolvedTemplate } from './core/job-template.ts';
 import { templateSourceOf, type TemplateSource } from './core/run-config.ts';
@@ -107,8 +107,33 @@ const isOutside = (source: TemplateSource): source is Outside =>
 
 const notYet: Drafted = {
   kind: 'not-yet',
-  why: `the templates of this tick took more than ${readingMs / 1000} s to read`,
+  why: `the templates of this tick took more than ${readingMs / 1000} s`,
 };
+
+/** Time that a tick spends on the templates of authors: one of the largest size takes a quarter of a second. */
+class Patience {
+  readonly #clock: Clock;
+  #spentMs = 0;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  get isOver(): boolean {
+    return this.#spentMs >= readingMs;
+  }
+
+  spend<T>(work: () => T): T {
+    const begun = this.#clock.now().getTime();
+    const result = work();
+    this.#spentMs += this.#clock.now().getTime() - begun;
+    return result;
+  }
+}
+
+/** Whether the template has to be read first; what is refused whatever it says is not fetched. */
+const isToRead = (source: TemplateSource, { templatePolicy }: Config): source is Outside =>
+  isOutside(source) && !(source.kind === 'path' && templatePolicy === 'locked');
 
 /** Prepares what the Jobs of a tick have in common, and the templates of its runs, once; the drafter is pure. */
 export function prepareDrafts(
@@ -117,20 +142,18 @@ export function prepareDrafts(
 ): (runs: readonly FlowRun[], signal: AbortSignal) => Promise<Drafter> {
   return async (runs, signal) => {
     const policy = await jobPolicyOf(config, sources, await sources.operator(signal));
-    const outside = new Map<FlowRunId, Outside>();
-    for (const run of runs) {
-      const source = templateSourceOf(run.runConfig);
-      // What is refused whatever it says is not fetched.
-      const isRefused = source.kind === 'path' && config.templatePolicy === 'locked';
-      if (!isRefused && isOutside(source)) outside.set(run.id, source);
-    }
-    const read = await new TemplateRound(sources, signal).read([...outside.values()]);
+    const sourceOf = new Map(runs.map((run) => [run.id, templateSourceOf(run.runConfig)]));
+    const read = await new TemplateRound(sources, signal).read(
+      [...sourceOf.values()].filter((source) => isToRead(source, config)),
+    );
+    const patience = new Patience(sources.clock);
     return (run, { key, claimId }) => {
-      const source = outside.get(run.id);
-      const resolvedTemplate = source === undefined ? undefined : read.get(keyOf(source));
-      if (source !== undefined && resolvedTemplate === undefined) return notYet;
+      const source = sourceOf.get(run.id) ?? { kind: 'none' };
+      const resolved = isToRead(source, config) ? (read.get(keyOf(source)) ?? null) : undefined;
       const identity = { key, claimId, stackId: config.stackId };
-      return buildJob({ run, identity, policy, ...(resolvedTemplate === undefined ? {} : { resolvedTemplate }) });
+      const input = { run, identity, policy, ...(resolved ? { resolvedTemplate: resolved } : {}) };
+      if (source.kind === 'none') return buildJob(input);
+      return resolved === null || patience.isOver ? notYet : patience.spend(() => buildJob(input));
     };
   };
 }

@@ -114,6 +114,18 @@ describe('the templates of a tick', () => {
     assert.equal(words(drafts.at(-1)), 'job');
   });
 
+  it('that are costly to make Jobs of do not take the time of all others', async () => {
+    let now = T0;
+    // Whoever looks at this clock finds that two seconds have passed.
+    const clock = { ...never, now: () => (now = new Date(now.getTime() + 2_000)) };
+    const own = { spec: { template: { spec: { containers: [{ name: 'flow' }] } } } };
+    const runs = [...Array.from({ length: 8 }, (_, n) => aRunWith(n, { job_template: own })), aRunWith(30, {})];
+
+    const drafts = await draftsOf(runs, { clock });
+
+    assert.deepEqual(drafts.map(words), ['job', 'job', 'job', 'job', 'job', 'not-yet', 'not-yet', 'not-yet', 'job']);
+  });
+
   it('do not write the token into a Job unless the operator says so', async () => {
     const token = constant(new Secret('canary-token'));
     const drafts = await draftsOf([aRunWith(1, {})], { token });

@@ -75,7 +75,7 @@ export const dispatchRuleTexts: readonly RuleText[] = [
   { rule: 'tick-is-full', when: 'this tick has submitted `MAX_PER_TICK` runs', what: 'held for the next tick' },
   {
     rule: 'template-not-read-yet',
-    when: 'reading the templates of older runs took all the time there is for it',
+    when: 'the templates of older runs took all the time there is for them',
     what: 'held for the next tick',
   },
   {
