@@ -1,4 +1,12 @@
-import { connectTemplateSources, openCluster, share, withPrefect, type Outside, type Tick } from './composition.ts';
+import {
+  connectTemplateSources,
+  openCluster,
+  share,
+  withPrefect,
+  type Outside,
+  type Templates,
+  type Tick,
+} from './composition.ts';
 import type { Config } from './config.ts';
 import type { DispatchPolicy } from './core/dispatch-plan.ts';
 import { prepareDrafts } from './job-drafts.ts';
@@ -18,10 +26,20 @@ function standingWarnings({ podToken }: Config): readonly StandingWarning[] {
   return [{ rule: 'token-in-plain-sight', why }];
 }
 
+/** Reads the operator's templates once per container, run or no run: after that when a run is due. */
+function checkOnce({ operator }: Templates): (signal: AbortSignal) => Promise<void> {
+  let isRight = false;
+  return async (signal) => {
+    if (!isRight) await operator(signal);
+    isRight = true;
+  };
+}
+
 /** dispatch, ready to tick: one per container. */
 export function composeDispatch(config: Config, outside: Outside): Tick {
   const shared = share(config, outside);
   const templates = connectTemplateSources(shared);
+  const check = checkOnce(templates);
   const { agentName, createConcurrency, pendingGraceMs } = config;
   const settings = {
     policy: dispatchPolicy(config),
@@ -38,7 +56,7 @@ export function composeDispatch(config: Config, outside: Outside): Tick {
       const drafter = prepareDrafts(config, { tenantId, token: shared.token, clock, ...templates });
       const labelCaps = async (signal: AbortSignal) => (await templates.operator(signal)).caps;
       return runDispatchTick(
-        { prefect, cluster: () => openCluster(shared), clock, newId, events, drafter, labelCaps },
+        { prefect, cluster: () => openCluster(shared), clock, newId, events, drafter, check, labelCaps },
         settings,
         invocation,
       );

@@ -17,7 +17,7 @@ import { seedFlow, seedFlowRun } from '../infra/local/prefect-api/seed.ts';
 import { startWorld, type World } from '../infra/local/world.ts';
 import { aFlowRun, aRunId } from './support/builders.ts';
 import { aKubernetesRun } from './support/job-inputs.ts';
-import { aReader, aWire, anAnswer, never } from './support/template-wires.ts';
+import { aReader, aWire, anAnswer, never, startListener } from './support/template-wires.ts';
 import { at, T0 } from './support/time.ts';
 
 const open = new AbortController().signal;
@@ -190,6 +190,37 @@ describe('dispatch', () => {
       assert.deepEqual(jobsOf(world), []);
     });
   }
+
+  it('says in the first tick that a template is broken, before any run is due and any request is made', async () => {
+    await using world = await startWorld({ env: broken['a profile that is none'] });
+    const functions = composeFunctions(world);
+
+    const problems = [(await functions.dispatch()).problem, (await functions.dispatch()).problem];
+
+    assert.deepEqual(
+      problems.map((problem) => problem?.code),
+      ['CONFIG_INVALID', 'CONFIG_INVALID'],
+    );
+    assert.equal(world.prefect.exchanges.length, 0);
+  });
+
+  it('reads a template from S3 in the first tick of a container, and then when a run is due', async () => {
+    await using listener = await startListener((_request, response) => response.end('spec: {template: {spec: {}}}'));
+    const env = { JOB_TEMPLATE: 's3://flows/job.yaml', AWS_ENDPOINT_URL_S3: `http://127.0.0.1:${listener.port}` };
+    await using world = await startWorld({ env });
+    const functions = composeFunctions(world);
+    const hits: number[] = [];
+
+    for (const minutes of [0, 10, 20]) {
+      world.clock.advance(minutes * 60_000);
+      if (minutes === 20) seedRuns(world, {});
+      assert.equal((await functions.dispatch()).problem, null);
+      hits.push(listener.hits());
+    }
+
+    assert.deepEqual(hits, [1, 1, 2]);
+    assert.equal(jobsOf(world).length, 1);
+  });
 
   it('fails a run whose template may not be read, with words for its author, and goes on', async () => {
     await using world = await startWorld();

@@ -22,6 +22,8 @@ type Deps = TickDeps<'listDueRuns' | 'readRuns' | 'write', 'listJobs' | 'createJ
     runs: readonly FlowRun[],
     signal: AbortSignal,
   ) => Promise<(run: FlowRun, identity: { readonly key: string; readonly claimId: string }) => JobDraft>;
+  /** Throws a BoundaryError where nothing could be claimed, whatever is due: it is told at once, and not in the night. */
+  readonly check?: (signal: AbortSignal) => Promise<void>;
   /** In-flight caps by label that have to be read first; where the policy has one too, the smaller holds. */
   readonly labelCaps?: (signal: AbortSignal) => Promise<ReadonlyMap<string, number>>;
 };
@@ -91,6 +93,7 @@ class DispatchTick {
       for (const { rule, why } of this.#settings.warnings ?? []) {
         this.#record.report({ kind: 'warned', rule, action: 'create-job', runId: null, job: null, why });
       }
+      await this.#deps.check?.(this.#budget.signal(claimLimitMs));
       try {
         return await this.#rounds();
       } finally {
