@@ -3,7 +3,8 @@ import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 
 import { ask, type PeerAnswer, type PeerCase } from '../suites/prefect/job-spec/case.ts';
-import { expectedJob, judge } from '../suites/prefect/job-spec/differences.ts';
+import { expectedJob } from '../suites/prefect/job-spec/differences.ts';
+import { judge } from '../suites/prefect/job-spec/verdict.ts';
 
 interface Pair {
   readonly case: PeerCase;
@@ -15,7 +16,7 @@ const pairs = readFileSync(new URL('../fixtures/job-spec/pairs.jsonl', import.me
   .split('\n')
   .map((line) => JSON.parse(line) as Pair);
 
-const verdicts = pairs.map((pair) => ({ pair, verdict: judge(pair.answer, ask(pair.case)) }));
+const verdicts = pairs.map((pair) => ({ pair, verdict: judge(pair.case, pair.answer, ask(pair.case)) }));
 
 describe('the recorded answers of prefect 1.4.1', () => {
   it('are ours, but for the named differences', () => {

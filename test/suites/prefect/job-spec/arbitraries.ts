@@ -2,15 +2,8 @@ import fc from 'fast-check';
 
 import type { Json, JsonObject } from '../../../../functions/core/json.ts';
 import { type AgentOptions, agentTemplatePath, type PeerCase } from './case.ts';
-import { sparse, template, text } from './template-arbitraries.ts';
-
-/** Mostly the value, sometimes null, rarely of a kind that the schema refuses. */
-const wire = (good: fc.Arbitrary<Json>, nullWeight = 30): fc.Arbitrary<Json> =>
-  fc.oneof(
-    { weight: 300, arbitrary: good },
-    { weight: nullWeight, arbitrary: fc.constant(null) },
-    { weight: 1, arbitrary: fc.constantFrom<Json>(7, true, [], {}, [1], ['x', null]) },
-  );
+import { storage } from './storage-arbitraries.ts';
+import { sparse, template, text, wire } from './template-arbitraries.ts';
 
 const envMap: fc.Arbitrary<JsonObject> = fc.dictionary(
   fc.constantFrom(
@@ -119,22 +112,14 @@ const universalRun: fc.Arbitrary<AuthorSide> = sparse({
   image: fc.constant('no'),
 }).map((fields) => ({ run_config: { type: 'UniversalRun', ...fields }, files: {} }));
 
-/** Run configs that are none of ours. */
-const otherRun: fc.Arbitrary<AuthorSide> = fc
-  .constantFrom<Json>(
-    { type: 'LocalRun' },
-    { type: 'DockerRun', image: 'x' },
-    { type: 'ECSRun' },
-    { type: 'VertexRun' },
-    { type: 'DaskRun' },
-    { type: 'constructor' },
-    { type: null },
-    { type: {} },
-    {},
-    [],
-    'KubernetesRun',
-    0,
-  )
+/** Run configs that are for another agent. */
+const foreignRun: fc.Arbitrary<AuthorSide> = fc
+  .constantFrom('LocalRun', 'DockerRun', 'ECSRun', 'VertexRun', 'DaskRun')
+  .map((type) => ({ run_config: { type, image: 'x' }, files: {} }));
+
+/** Run configs that are none. */
+const oddRun: fc.Arbitrary<AuthorSide> = fc
+  .constantFrom<Json>({ type: 'constructor' }, { type: null }, { type: {} }, {}, [], 'KubernetesRun', 0)
   .map((run_config) => ({ run_config, files: {} }));
 
 const authorSide: fc.Arbitrary<AuthorSide> = fc.oneof(
@@ -142,131 +127,8 @@ const authorSide: fc.Arbitrary<AuthorSide> = fc.oneof(
   { weight: 5, arbitrary: universalRun },
   { weight: 2, arbitrary: fc.constant({ run_config: null, files: {} }) },
   { weight: 1, arbitrary: fc.constant({ files: {} }) },
-  { weight: 2, arbitrary: otherRun },
-);
-
-const flag = wire(fc.boolean());
-const opt = wire(fc.constantFrom('x', 'some/path.py', '', ''));
-const must = wire(fc.constantFrom('x', 'a/b'), 0);
-
-const storageFields: Readonly<
-  Record<string, { must: Record<string, fc.Arbitrary<Json>>; may: Record<string, fc.Arbitrary<Json>> }>
-> = {
-  Azure: { must: { container: must }, may: { connection_string_secret: opt, blob_name: opt, stored_as_script: flag } },
-  Bitbucket: {
-    must: { project: must, repo: must },
-    may: { workspace: opt, host: opt, path: opt, ref: opt, access_token_secret: opt, cloud_username_secret: opt },
-  },
-  CodeCommit: { must: { repo: must }, may: { path: opt, commit: opt, client_options: wire(fc.constant({ a: 1 })) } },
-  Docker: {
-    must: {},
-    may: {
-      registry_url: wire(
-        fc.constantFrom(
-          'reg.example.com/team',
-          'reg/',
-          'https://reg.io',
-          '//reg',
-          '///reg',
-          './reg/../x',
-          '',
-          '.',
-          'a//b',
-        ),
-      ),
-      path: opt,
-      stored_as_script: flag,
-      prefect_version: wire(fc.constant('1.4.1'), 1),
-    },
-  },
-  GCS: { must: { bucket: must }, may: { key: opt, project: opt, stored_as_script: flag } },
-  Git: {
-    must: { flow_path: must },
-    may: {
-      repo: opt,
-      repo_host: must,
-      flow_name: opt,
-      git_token_secret_name: opt,
-      git_clone_url_secret_name: opt,
-      branch_name: opt,
-      tag: opt,
-      commit: opt,
-      clone_depth: wire(fc.constantFrom<Json>(1, '2', 1.5)),
-      use_ssh: wire(fc.boolean(), 1),
-      format_access_token: wire(fc.boolean(), 1),
-    },
-  },
-  GitHub: { must: { repo: must, path: must }, may: { ref: opt, access_token_secret: opt, base_url: opt } },
-  GitLab: { must: { repo: must }, may: { path: opt, host: opt, ref: opt, access_token_secret: opt } },
-  Local: {
-    must: {},
-    may: { directory: must, path: opt, stored_as_script: wire(fc.constantFrom<Json>('yes', 0, false)) },
-  },
-  Module: { must: { module: must }, may: {} },
-  S3: {
-    must: { bucket: must },
-    may: { key: opt, stored_as_script: flag, client_options: wire(fc.constant({ a: 1 })) },
-  },
-  Storage: { must: {}, may: {} },
-  Webhook: {
-    must: {
-      build_request_kwargs: wire(fc.constant({ url: 'x' }), 0),
-      build_request_http_method: wire(fc.constantFrom('GET', 'POST', 'GET', 'PUT', 'PATCH', 'BREW'), 0),
-      get_flow_request_kwargs: wire(fc.constant({}), 0),
-      get_flow_request_http_method: wire(fc.constantFrom('GET', 'PUT', 'PATCH', 'POST', 'GET', 'brew'), 0),
-    },
-    may: { stored_as_script: flag },
-  },
-};
-
-/** Names of the storage types, for the count of what was covered. */
-export const storageTypes: readonly string[] = Object.keys(storageFields);
-
-const commonStorage = sparse({
-  flows: wire(fc.constantFrom<Json>({}, { ETL: '/opt/etl.prefect' }, { a: '/a', b: '/b' }), 1),
-  secrets: wire(fc.constantFrom<Json>([], ['TOKEN'])),
-  __version__: fc.constant('1.4.1'),
-  unknown_field: fc.constant([1]),
-});
-
-function storageOf(type: string): fc.Arbitrary<Json> {
-  const fields = storageFields[type] ?? { must: {}, may: {} };
-  return fc
-    .record({ common: commonStorage, must: fc.record(fields.must), may: sparse(fields.may) })
-    .map(({ common, must, may }) => ({ type, ...common, ...must, ...may }));
-}
-
-const imageName = wire(
-  fc.constantFrom('etl', '/abs/etl', 'team//etl', '../etl', './etl/', 'etl', '', '//two', '///three'),
-  1,
-);
-
-const dockerStorage: fc.Arbitrary<Json> = fc
-  .record({
-    storage: storageOf('Docker'),
-    names: fc.record({ image_name: imageName, image_tag: wire(fc.constantFrom('v3', '', '2024-03-01'), 1) }),
-  })
-  .map(({ storage, names }) => ({ ...(storage as JsonObject), ...names }));
-
-const badStorage: fc.Arbitrary<Json> = fc.constantFrom<Json>(
-  null,
-  {},
-  [],
-  'S3',
-  { type: null },
-  { type: 'Floppy' },
-  { type: 'constructor' },
-  { type: [] },
-  { type: 'S3' },
-  { type: 'Webhook' },
-  { type: 'Docker' },
-  { type: 'GitHub', repo: 'a/b' },
-);
-
-const storage: fc.Arbitrary<Json> = fc.oneof(
-  { weight: 12, arbitrary: dockerStorage },
-  { weight: 24, arbitrary: fc.constantFrom(...storageTypes).chain(storageOf) },
-  { weight: 1, arbitrary: badStorage },
+  { weight: 2, arbitrary: foreignRun },
+  { weight: 1, arbitrary: oddRun },
 );
 
 const coreVersion: fc.Arbitrary<string | null> = fc.oneof(
@@ -319,11 +181,17 @@ const coreVersion: fc.Arbitrary<string | null> = fc.oneof(
   },
 );
 
-const agent: fc.Arbitrary<Omit<AgentOptions, 'hasTemplate'>> = fc.record({
+const tenant = fc.constantFrom('0f0f0f0f-1111-4222-8333-444455556666', '1a1a1a1a-2222-4333-8444-555566667777');
+
+/** Key and tenant; a client with a key and no tenant would ask the API for it. */
+const login: fc.Arbitrary<Pick<AgentOptions, 'key' | 'tenantId'>> = fc.oneof(
+  fc.record({ key: fc.constantFrom('KEY123', 'k'.repeat(200)), tenantId: tenant }),
+  fc.record({ key: fc.constantFrom(null, ''), tenantId: fc.option(tenant, { freq: 1 }) }),
+);
+
+const agentOptions: fc.Arbitrary<Omit<AgentOptions, 'hasTemplate' | 'key' | 'tenantId'>> = fc.record({
   backend: fc.constantFrom('server', 'cloud'),
   api: fc.constantFrom('http://apollo.prefect:4200', 'https://api.prefect.io'),
-  key: fc.constantFrom(null, null, '', 'KEY123'),
-  tenantId: fc.constant('0f0f0f0f-1111-4222-8333-444455556666'),
   labels,
   env: agentEnv,
   loggingLevel: fc.constantFrom('INFO', 'DEBUG'),
@@ -331,6 +199,8 @@ const agent: fc.Arbitrary<Omit<AgentOptions, 'hasTemplate'>> = fc.record({
   serviceAccountName: fc.constantFrom(null, 'agent-sa'),
   imagePullSecrets: fc.constantFrom(null, [], ['agent-secret'], ['a', 'b']),
 });
+
+const agent = fc.tuple(login, agentOptions).map(([login, options]) => ({ ...login, ...options }));
 
 /** Any question: every run config field, storage, version, agent option and template. */
 export const peerCase: fc.Arbitrary<PeerCase> = fc

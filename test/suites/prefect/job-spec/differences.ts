@@ -1,10 +1,8 @@
 import { createHash } from 'node:crypto';
 
 import { jobDifferences } from '../../../../functions/core/job-differences.ts';
-import type { BuiltJob, JobSpecResult } from '../../../../functions/core/job-spec.ts';
-import type { RefusedJob } from '../../../../functions/core/job-template.ts';
 import { isJsonObject, type JsonObject } from '../../../../functions/core/json.ts';
-import { identity, type PeerAnswer, type PeerCase, secret, ttlSeconds } from './case.ts';
+import { identity, type PeerCase, secret, ttlSeconds } from './case.ts';
 
 type Loose = string | number | boolean | null | undefined | Loose[] | { [key: string]: Loose };
 type LooseMap = { [key: string]: Loose };
@@ -34,7 +32,7 @@ const hash = ({ run }: PeerCase): string =>
   createHash('sha256').update(`${run.id}\n${identity.key}`).digest('hex').slice(0, 16);
 
 /** The variables that the peer always writes. */
-const fixedNames = [
+export const fixedNames: readonly string[] = [
   'PREFECT__LOGGING__LEVEL',
   'PREFECT__CLOUD__SEND_FLOW_RUN_LOGS',
   'PREFECT__BACKEND',
@@ -139,63 +137,4 @@ export function expectedJob(peerJob: JsonObject, one: PeerCase): JsonObject {
   const job = structuredClone(peerJob) as LooseMap;
   for (const { name } of jobDifferences) changes[name]?.(job, one);
   return job as JsonObject;
-}
-
-/** Rules by which we refuse what the peer sends, each with the difference that says so. */
-const refusals: Readonly<Record<string, string>> = {
-  'template-malformed': 'stricter-template',
-  'template-forbidden-key': 'template-limits',
-  'template-too-deep': 'template-limits',
-  'env-value-not-a-text': 'env-value-not-a-text',
-  'manifest-too-large': 'manifest-too-large',
-};
-
-/** Errors of the peer where we go on, each with the difference that says so. */
-const acceptances: readonly { readonly theirs: RegExp; readonly name: string }[] = [
-  { theirs: /^InvalidVersion: /u, name: 'unreadable-core-version' },
-  { theirs: /^TypeError: 'NoneType' object does not support item assignment$/u, name: 'null-resources' },
-];
-
-/** Texts that flow authors know from the peer and find word for word with us. */
-const sameTexts =
-  /^(Flow run .* only `KubernetesRun` is supported|Cannot provide both|Invalid image_pull_policy|Docker storage is missing)/u;
-
-/** Reasons of the peer's schema validation, which we repeat with the field. */
-const reasons =
-  /(Unsupported value: [^'"]*|Not a valid [a-z ]+|Field may not be null|Missing data for required field)/gu;
-
-export type Verdict =
-  | { readonly kind: 'same-job'; readonly peer: JsonObject; readonly ours: BuiltJob }
-  | { readonly kind: 'both-refuse' }
-  | { readonly kind: 'different-on-purpose'; readonly name: string }
-  | { readonly kind: 'contradiction'; readonly why: string };
-
-const contradiction = (why: string): Verdict => ({ kind: 'contradiction', why });
-
-/** Where a case has two faults, either side may name either, but ours must be one that it alone sees, or the same. */
-function judgeRefusal(ours: RefusedJob, error: { readonly kind: string; readonly message: string }): Verdict {
-  if (refusals[ours.rule] !== undefined) return { kind: 'both-refuse' };
-  const isSame = !sameTexts.test(error.message) || ours.message === error.message;
-  const theirs = error.kind === 'ValidationError' ? (error.message.match(reasons) ?? []) : [];
-  const isRepeated = theirs.length === 0 || theirs.some((reason) => ours.message.includes(reason.trim()));
-  return isSame && isRepeated
-    ? { kind: 'both-refuse' }
-    : contradiction(`the peer says "${error.message}", we say "${ours.message}"`);
-}
-
-/** Holds our answer against the peer's: do both refuse, and do both make a Job (which is then to be compared)? */
-export function judge(peer: PeerAnswer, ours: JobSpecResult): Verdict {
-  if ('error' in peer) {
-    if (ours.kind === 'refused') return judgeRefusal(ours, peer.error);
-    const text = `${peer.error.kind}: ${peer.error.message}`;
-    const acceptance = acceptances.find(({ theirs }) => theirs.test(text));
-    return acceptance === undefined
-      ? contradiction(`only the peer refuses: ${text}`)
-      : { kind: 'different-on-purpose', name: acceptance.name };
-  }
-  if (ours.kind === 'job') return { kind: 'same-job', peer: peer.job, ours };
-  const name = refusals[ours.rule];
-  return name === undefined
-    ? contradiction(`only we refuse: ${ours.rule} ${ours.message}`)
-    : { kind: 'different-on-purpose', name };
 }

@@ -6,6 +6,14 @@ import type { Json, JsonObject } from '../../../../functions/core/json.ts';
 export const sparse = (fields: Record<string, fc.Arbitrary<Json>>): fc.Arbitrary<JsonObject> =>
   fc.record(fields, { requiredKeys: [] }) as fc.Arbitrary<JsonObject>;
 
+/** Mostly the value, sometimes null, rarely of a kind that the schema refuses. */
+export const wire = (good: fc.Arbitrary<Json>, nullWeight = 30): fc.Arbitrary<Json> =>
+  fc.oneof(
+    { weight: 300, arbitrary: good },
+    { weight: nullWeight, arbitrary: fc.constant(null) },
+    { weight: 1, arbitrary: fc.constantFrom<Json>(7, true, [], {}, [1], ['x', null]) },
+  );
+
 /** Up to Latin Extended-B and Han: assigned so long ago that every Unicode table agrees on what is printable. */
 const anyOldCharacter: fc.Arbitrary<string> = fc
   .oneof(fc.integer({ min: 0, max: 0x24f }), fc.integer({ min: 0x4e_00, max: 0x9f_a5 }))
