@@ -74,6 +74,19 @@ function answersOf(raw: unknown, { operations }: Batch): readonly OperationAnswe
   });
 }
 
+/** A credential may have to be fetched from elsewhere first. That takes no longer than the request it is for. */
+async function inTime<T>(fetchCredential: () => Promise<T>, signal: AbortSignal): Promise<T> {
+  signal.throwIfAborted();
+  const { promise, reject } = Promise.withResolvers<never>();
+  const abort = (): void => reject(signal.reason as Error);
+  signal.addEventListener('abort', abort, { once: true });
+  try {
+    return await Promise.race([fetchCredential(), promise]);
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
+}
+
 /** A GraphQL endpoint that takes arrays of operations: transport, credential and failure in one place. */
 export class Endpoint {
   readonly #options: EndpointOptions;
@@ -97,7 +110,7 @@ export class Endpoint {
   async call(batch: Batch): Promise<readonly OperationAnswer[]> {
     const { token, url } = this.#options;
     try {
-      const first = await token.current();
+      const first = await inTime(() => token.current(), batch.signal);
       return await this.#post(batch, first).catch((error: unknown) => {
         if (error instanceof UnauthenticatedError) return this.#postAgain(batch, first);
         throw error;
@@ -110,7 +123,7 @@ export class Endpoint {
   async #postAgain(batch: Batch, rejected: Secret | null): Promise<readonly OperationAnswer[]> {
     const { token, url } = this.#options;
     if (rejected === null) throw tokenMissing(url);
-    const fresh = await token.refresh();
+    const fresh = await inTime(() => token.refresh(), batch.signal);
     if (fresh === null || fresh.equals(rejected)) throw tokenRejected(url);
     return this.#post(batch, fresh).catch((error: unknown) => {
       throw error instanceof UnauthenticatedError ? tokenRejected(url) : error;

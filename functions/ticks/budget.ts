@@ -1,6 +1,8 @@
 import type { Clock } from '../clock.ts';
 import { deadlineOf, type Invocation } from './ports.ts';
 
+const outOfTime = (): DOMException => new DOMException('The invocation is out of time', 'TimeoutError');
+
 /** What is left of an invocation. Every outbound call takes its signal from here. */
 export class Budget {
   readonly #clock: Clock;
@@ -15,9 +17,13 @@ export class Budget {
     return this.deadline.getTime() - this.#clock.now().getTime();
   }
 
-  /** Aborts after `limitMs`, or at the deadline if that comes first. */
+  /**
+   * Aborts after `limitMs`, or at the deadline if that comes first. Past the deadline it has aborted: a process that was
+   * stopped meanwhile acts on reads of another hour, and sends nothing.
+   */
   signal(limitMs: number): AbortSignal {
-    return this.#clock.limit(Math.max(1, Math.min(limitMs, this.leftMs())));
+    const left = this.leftMs();
+    return left > 0 ? this.#clock.limit(Math.min(limitMs, left)) : AbortSignal.abort(outOfTime());
   }
 
   /** A pause that ends at the deadline at the latest. */

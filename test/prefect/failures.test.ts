@@ -215,3 +215,32 @@ describe('the tenant', () => {
     assert.equal(client.tenantId(), known.tenantId);
   });
 });
+
+describe('a token that is slow to come', () => {
+  const slow = () => {
+    const source = { asked: 0, current: () => never(), refresh: () => never() };
+    const never = (): Promise<Secret> => {
+      source.asked += 1;
+      return new Promise<Secret>(() => undefined);
+    };
+    return source;
+  };
+
+  it('takes no longer than the request that it is for', async () => {
+    await using world = await startPrefectWorld();
+    const controller = new AbortController();
+    const reading = world.connect({ ...known, token: slow() }).readRuns([aRunId(1)], controller.signal);
+    controller.abort(new DOMException('out of time', 'TimeoutError'));
+    await assert.rejects(reading, { code: 'PREFECT_UNREACHABLE' });
+  });
+
+  it('is not asked for when there is no time left', async () => {
+    await using world = await startPrefectWorld();
+    const token = slow();
+    const gone = AbortSignal.abort(new DOMException('out of time', 'TimeoutError'));
+    await assert.rejects(world.connect({ ...known, token }).readRuns([aRunId(1)], gone), {
+      code: 'PREFECT_UNREACHABLE',
+    });
+    assert.equal(token.asked, 0);
+  });
+});

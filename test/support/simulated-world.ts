@@ -239,6 +239,7 @@ export class SimulatedWorld {
 
   openSession(): ApiSession {
     const send = async (wire: Parameters<ApiSession['send']>[0]) => {
+      wire.signal.throwIfAborted();
       const request = { method: wire.method, path: wire.path, headers: wire.headers, body: wire.body ?? '' };
       this.requests.kubernetes.push(request);
       const { status, headers, body } = await this.onKubernetes(request, () =>

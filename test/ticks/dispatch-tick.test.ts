@@ -52,7 +52,7 @@ describe('a whole tick of dispatch, without socket, timer or wall clock', () => 
   it('asks never per run: one read, then one write and one read per wave, and the log lines', async () => {
     const { world, agent } = aWorld();
     for (let n = 1; n < 75; n += 1) seedFlowRun(world.prefect, { startTime: at('-1m') }, at('-2m'));
-    await agent.dispatch(1);
+    await agent.dispatch(10_000);
     const cold = world.requests.prefect.length;
     const report = await agent.dispatch();
     assert.equal(report.counts.created, 75);

@@ -12,6 +12,7 @@ import {
   isDelete,
   isClaim,
   isFailure,
+  isReadById,
   isWrite,
   aWorld,
   stateOf,
@@ -58,6 +59,27 @@ describe('protocol rule 11: reconcile reads runs, then Jobs, and again before ea
     assert.equal(stateOf(world, runId), 'Success');
     assert.equal(report.counts.superseded, 1);
   });
+});
+
+describe('an invocation that was stopped beyond its deadline', () => {
+  /** Stopped for ten minutes after the last read before its Failed, while the user restarts the run. */
+  const stoppedFor = async (ms: number) => {
+    const { world, runId, agent } = aWorld();
+    await agent.dispatch();
+    set(world, runId, 'Running');
+    world.clock.advance(3 * minute);
+    end(world, runId, 'Failed');
+    world.onPrefect = (request, forward) => {
+      const answer = forward();
+      if (isReadById(request)) world.clock.advance(ms);
+      return answer;
+    };
+    await agent.reconcile();
+    return stateOf(world, runId);
+  };
+
+  it('writes nothing any more', async () => assert.equal(await stoppedFor(10 * minute), 'Running'));
+  it('but writes as long as it has time', async () => assert.equal(await stoppedFor(1_000), 'Failed'));
 });
 
 describe('protocol rule 12: Failed only for the attempt that failed, verified in the history', () => {
