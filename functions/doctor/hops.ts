@@ -1,5 +1,5 @@
 import type { Outside } from '../composition.ts';
-import { describeProblems, type Config, type ConfigResult } from '../config.ts';
+import { describeProblems, type ConfigResult } from '../config.ts';
 import { broken, ok, type Finding } from './finding.ts';
 import { checkInCluster } from './in-cluster.ts';
 import { checkDryRun } from './job-hops.ts';
@@ -15,7 +15,16 @@ import {
   readPrefectLog,
   readSecret,
 } from './prefect-hops.ts';
-import { deployAgain, describeQuotas, openNetwork, putToken, readyz, setCluster, whoAmI } from './remedies.ts';
+import {
+  deployAgain,
+  describeQuotas,
+  openNetwork,
+  putToken,
+  readyz,
+  setCluster,
+  whoAmI,
+  type About,
+} from './remedies.ts';
 import type { Visit } from './visit.ts';
 
 /** One step on the way from the configuration to a pod that reaches the API. */
@@ -27,7 +36,7 @@ export interface Hop {
   /** Throws BoundaryError where nothing can be seen; its message is the finding then. */
   readonly check: (visit: Visit) => Promise<Finding>;
   /** What to do about such an error that names no command of its own. */
-  readonly remedies: (config: Config) => readonly string[];
+  readonly remedies: (about: About) => readonly string[];
 }
 
 function configurationFinding(parsed: ConfigResult, hasRegion: boolean): Finding {
@@ -55,19 +64,19 @@ export const hops: readonly Hop[] = [
     name: 'runner-token',
     why: 'without it the Prefect API answers 401 and no run is claimed',
     check: checkRunnerToken,
-    remedies: readSecret,
+    remedies: ({ config }) => readSecret(config),
   },
   {
     name: 'prefect-reachable',
     why: 'dispatch asks there what is due, reconcile writes there what became of it',
     check: checkPrefectReachable,
-    remedies: callPrefect,
+    remedies: ({ config }) => callPrefect(config),
   },
   {
     name: 'prefect-login',
     why: 'runs are those of one tenant, and the token has to be let in to it',
     check: checkPrefectLogin,
-    remedies: putToken,
+    remedies: ({ config }) => putToken(config),
   },
   {
     name: 'label-filter',
@@ -115,7 +124,7 @@ export const hops: readonly Hop[] = [
     name: 'permissions',
     why: 'each verb that the ticks use must be allowed in the namespace: 403 without',
     check: checkPermissions,
-    remedies: listRights,
+    remedies: ({ config }) => listRights(config),
   },
   {
     name: 'job-template',
@@ -127,7 +136,7 @@ export const hops: readonly Hop[] = [
     name: 'quota',
     why: 'a full quota refuses Jobs, or lets Jobs in and refuses their pods',
     check: checkQuota,
-    remedies: (config) => [describeQuotas(config)],
+    remedies: ({ config }) => [describeQuotas(config)],
   },
   {
     name: 'service-account',

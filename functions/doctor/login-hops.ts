@@ -3,7 +3,15 @@ import type { Config } from '../config.ts';
 import type { Login } from '../kubernetes/examine.ts';
 import { agentGroup, permissions, type Permission } from '../kubernetes/permissions.ts';
 import { broken, ok, skipped, unseen, type Finding } from './finding.ts';
-import { applyManifests, createAccessEntry, roleArnOf, rulesYaml, updateAccessEntry, whoAmI } from './remedies.ts';
+import {
+  type About,
+  applyManifests,
+  createAccessEntry,
+  roleArnOf,
+  rulesYaml,
+  updateAccessEntry,
+  whoAmI,
+} from './remedies.ts';
 import type { Visit } from './visit.ts';
 
 const limitMs = 20_000;
@@ -43,14 +51,8 @@ export async function checkAwsIdentity(visit: Visit): Promise<Finding> {
 /** STS takes a signature for 15 minutes, and 5 minutes early. */
 const skewMs = 5 * 60_000;
 
-interface Asked {
-  readonly config: Config;
-  readonly callerArn: string | null;
-  readonly now: Date;
-}
-
 /** What the first request with a token says. */
-function loginFinding(login: Login, { config, callerArn, now }: Asked): Finding {
+function loginFinding(login: Login, about: About, now: Date): Finding {
   if (login.kind === 'nameless') return ok('the API server lets us in (it is too old to say as whom)');
   if (login.kind === 'known') {
     const entry = login.groups.includes(agentGroup) ? '' : `, not in the group ${agentGroup}`;
@@ -64,17 +66,17 @@ function loginFinding(login: Login, { config, callerArn, now }: Asked): Finding 
       'sudo timedatectl set-ntp true',
     );
   }
-  return broken(
-    `the API server rejects the login (401) of ${roleArnOf(callerArn)}: the cluster has no access entry for this role, or one that belongs to a deleted role of the same name (delete it first), or EKS_CLUSTER_NAME is not the name of this cluster`,
-    ...createAccessEntry(config, callerArn),
-  );
+  const whose = about.hasOwnLogin
+    ? 'that the kubeconfig gives: its credentials are expired, or those of another cluster'
+    : `of ${roleArnOf(about.callerArn)}: the cluster has no access entry for this role, or one that belongs to a deleted role of the same name (delete it first), or EKS_CLUSTER_NAME is not the name of this cluster`;
+  return broken(`the API server rejects the login (401) ${whose}`, ...createAccessEntry(about));
 }
 
 export async function checkAccessEntry(visit: Visit): Promise<Finding> {
   const cluster = await visit.cluster();
   visit.login = await cluster.whoAmI(visit.limit(limitMs));
   const now = visit.surroundings.outside.clock.now();
-  return loginFinding(visit.login, { config: visit.config, callerArn: visit.callerArn, now });
+  return loginFinding(visit.login, visit, now);
 }
 
 /** Both functions' rights, each once. */
@@ -85,13 +87,8 @@ const distinctRights: readonly Permission[] = [
 const shownRight = ({ verb, apiGroup, resource }: Permission): string =>
   `${verb} ${resource}${apiGroup === '' ? '' : `.${apiGroup}`}`;
 
-interface Rights {
-  readonly missing: readonly Permission[];
-  readonly login: Login | null;
-  readonly callerArn: string | null;
-}
-
-function rightsFinding(config: Config, { missing, login, callerArn }: Rights): Finding {
+function rightsFinding(about: About, missing: readonly Permission[], login: Login | null): Finding {
+  const { config } = about;
   const all = distinctRights.length;
   if (missing.length === 0) return ok(`all ${all} rights in the namespace ${config.namespace}`);
   const isOutsider = login?.kind === 'known' && !login.groups.includes(agentGroup);
@@ -100,7 +97,7 @@ function rightsFinding(config: Config, { missing, login, callerArn }: Rights): F
     const groups = login.groups.join(', ');
     return broken(
       `${saw}. The access entry does not give the group ${agentGroup} (it gives ${groups})`,
-      updateAccessEntry(config, callerArn),
+      ...updateAccessEntry(about),
       ...applyManifests(config),
     );
   }
@@ -111,7 +108,7 @@ export async function checkPermissions(visit: Visit): Promise<Finding> {
   const cluster = await visit.cluster();
   const allowed = await Promise.all(distinctRights.map((right) => cluster.mayI(right, visit.limit(limitMs))));
   const missing = distinctRights.filter((_right, index) => allowed[index] !== true);
-  return rightsFinding(visit.config, { missing, login: visit.login, callerArn: visit.callerArn });
+  return rightsFinding(visit, missing, visit.login);
 }
 
 export const listRights = ({ namespace }: Config): readonly string[] => [

@@ -37,7 +37,7 @@ export async function checkDns(visit: Visit): Promise<Finding> {
     return ok(`${host} is ${addresses.join(', ')} (${kind})`);
   } catch (error) {
     const { advice } = describeNetworkFailure(error);
-    return broken(`${host}: ${advice}`, `nslookup ${host}`, ...setCluster(visit.config));
+    return broken(`${host}: ${advice}`, `nslookup ${host}`, ...setCluster(visit));
   }
 }
 
@@ -52,7 +52,7 @@ export async function checkTcp(visit: Visit): Promise<Finding> {
     const who = silent
       ? 'no connection to it: a security group, a route, or the list of public access CIDRs keeps this function out'
       : advice;
-    return broken(`${shown(target)}: ${who}`, ...openNetwork(visit.config));
+    return broken(`${shown(target)}: ${who}`, ...openNetwork(visit));
   }
 }
 
@@ -76,6 +76,6 @@ export async function checkTls(visit: Visit): Promise<Finding> {
   } catch (error) {
     const { advice } = describeNetworkFailure(error);
     const look = `openssl s_client -connect ${shown(target)} -servername ${target.host} </dev/null`;
-    return broken(`${shown(target)}: ${advice}`, look, ...setCluster(visit.config));
+    return broken(`${shown(target)}: ${advice}`, look, ...setCluster(visit));
   }
 }

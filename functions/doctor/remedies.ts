@@ -5,6 +5,15 @@ import { paramOf } from '../variables.ts';
 
 /** Commands and YAML that mend what hops find broken. Pure texts: values come from a checked configuration. */
 
+/** What the advice depends on. */
+export interface About {
+  readonly config: Config;
+  /** A kubeconfig of the machine's user leads to the cluster: AWS is not asked, and knows nothing to change. */
+  readonly hasOwnLogin: boolean;
+  /** As STS gives it; null: it was not asked, or did not answer. */
+  readonly callerArn: string | null;
+}
+
 /** Where nobody knows it: for the reader to fill in. */
 const roleHint = '<DispatchRoleArn, and again with ReconcileRoleArn, of the outputs of the stack>';
 
@@ -37,31 +46,39 @@ export function putToken({ runnerToken }: Config): readonly string[] {
   return ['npx serverless deploy --param secretArn=<ARN of the secret with the token>'];
 }
 
-export function setCluster({ clusterName }: Config): readonly string[] {
+/** Server and CA of the context, with the user's own eyes. */
+const lookAtContext = ['kubectl config view --minify', 'kubectl version'];
+
+export function setCluster({ config, hasOwnLogin }: About): readonly string[] {
+  if (hasOwnLogin) return lookAtContext;
   return [
-    `aws eks describe-cluster --name ${clusterName} --query 'cluster.[endpoint,certificateAuthority.data]' --output text`,
+    `aws eks describe-cluster --name ${config.clusterName} --query 'cluster.[endpoint,certificateAuthority.data]' --output text`,
     'npx serverless deploy --param eksEndpoint=<endpoint> --param eksCa=<certificate authority>',
   ];
 }
 
 /** How far the network lets anybody to the API server. */
-export function openNetwork({ clusterName }: Config): readonly string[] {
+export function openNetwork({ config, hasOwnLogin }: About): readonly string[] {
+  if (hasOwnLogin) return lookAtContext;
   return [
-    `aws eks describe-cluster --name ${clusterName} --query cluster.resourcesVpcConfig`,
+    `aws eks describe-cluster --name ${config.clusterName} --query cluster.resourcesVpcConfig`,
     'npx serverless deploy --param network=private --param subnetIds=<subnet>,<subnet> --param securityGroupIds=<group>',
   ];
 }
 
-export function createAccessEntry({ clusterName }: Config, callerArn: string | null): readonly string[] {
-  const entry = `--cluster-name ${clusterName} --principal-arn ${roleArnOf(callerArn)}`;
+export function createAccessEntry({ config, hasOwnLogin, callerArn }: About): readonly string[] {
+  if (hasOwnLogin) return ['kubectl auth whoami'];
+  const entry = `--cluster-name ${config.clusterName} --principal-arn ${roleArnOf(callerArn)}`;
   return [
     `aws eks describe-access-entry ${entry}`,
     `aws eks create-access-entry ${entry} --type STANDARD --kubernetes-groups ${agentGroup}`,
   ];
 }
 
-export function updateAccessEntry({ clusterName }: Config, callerArn: string | null): string {
-  return `aws eks update-access-entry --cluster-name ${clusterName} --principal-arn ${roleArnOf(callerArn)} --kubernetes-groups ${agentGroup}`;
+export function updateAccessEntry({ config, hasOwnLogin, callerArn }: About): readonly string[] {
+  if (hasOwnLogin) return ['kubectl auth whoami'];
+  const entry = `--cluster-name ${config.clusterName} --principal-arn ${roleArnOf(callerArn)}`;
+  return [`aws eks update-access-entry ${entry} --kubernetes-groups ${agentGroup}`];
 }
 
 export function applyManifests({ namespace }: Config): readonly string[] {

@@ -25,7 +25,7 @@ async function find({ check, remedies }: Hop, visit: Visit): Promise<Finding> {
     return await check(visit);
   } catch (error) {
     if (!(error instanceof BoundaryError)) throw error;
-    return broken(error.message, ...(error.command === null ? remedies(visit.config) : [error.command]));
+    return broken(error.message, ...(error.command === null ? remedies(visit) : [error.command]));
   }
 }
 

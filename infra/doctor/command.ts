@@ -1,8 +1,11 @@
+import { machineOutside } from '../../functions/composition.ts';
 import type { DoctorReport } from '../../functions/doctor/finding.ts';
 import { runDoctor, type Examination } from '../../functions/doctor/run-doctor.ts';
+import { UsageError } from '../local/flag-values.ts';
 import { versionOfPackage } from '../local/version.ts';
-import { parseOptions, usage, UsageError, type DoctorOptions } from './options.ts';
+import { parseOptions, usage, type DoctorOptions } from './options.ts';
 import { textOfEnd, textOfHop } from './print.ts';
+import { doctorSettings } from './settings.ts';
 
 /** An image of Prefect may have to be pulled first. */
 const limitMs = 5 * 60_000;
@@ -12,18 +15,21 @@ export interface CommandWorld extends Pick<Examination, 'env' | 'outside' | 'wir
   readonly write: (text: string) => void;
 }
 
-async function examine({ wish, json }: DoctorOptions, { write, ...surroundings }: CommandWorld): Promise<DoctorReport> {
-  const now = surroundings.outside?.clock.now() ?? new Date();
-  const endsAt = new Date(now.getTime() + limitMs);
-  if (!json) write(`prefect-serverless-agent ${versionOfPackage()}: is everything reachable and allowed?\n\n`);
+async function examine(options: DoctorOptions, world: CommandWorld): Promise<DoctorReport> {
+  const { write, wire } = world;
+  const machine = world.outside ?? machineOutside(world.env);
+  const { env, login } = doctorSettings(options, world.env, machine.clock);
+  if (!options.json) write(`prefect-serverless-agent ${versionOfPackage()}: is everything reachable and allowed?\n\n`);
   const report = await runDoctor({
-    ...surroundings,
-    wish,
-    endsAt,
+    env,
+    wish: options.wish,
+    endsAt: new Date(machine.clock.now().getTime() + limitMs),
+    outside: login === null ? machine : { ...machine, cluster: login },
+    ...(wire === undefined ? {} : { wire }),
     // As they come: a hop that waits is seen to wait.
-    ...(json ? {} : { tell: (hop) => write(textOfHop(hop)) }),
+    ...(options.json ? {} : { tell: (hop) => write(textOfHop(hop)) }),
   });
-  write(json ? `${JSON.stringify(report)}\n` : textOfEnd(report));
+  write(options.json ? `${JSON.stringify(report)}\n` : textOfEnd(report));
   return report;
 }
 

@@ -35,7 +35,16 @@ interface Meant {
 /** A deployment's settings in the environment would lead elsewhere than the kubeconfig, which needs no name. */
 const noEks: Env = { EKS_CLUSTER_NAME: 'none', EKS_ENDPOINT: '', EKS_CA: '' };
 
-function kubeconfigCluster({ kubeconfig, context }: LaptopOptions, env: Env, clock: Clock): Meant {
+/**
+ * The cluster of a kubeconfig's context.
+ *
+ * @throws UsageError
+ */
+export function kubeconfigCluster(
+  { kubeconfig, context }: Pick<LaptopOptions, 'kubeconfig' | 'context'>,
+  env: Env,
+  clock: Clock,
+): Meant {
   try {
     const file = kubeconfig === undefined ? {} : { file: kubeconfig };
     const login = kubeconfigLogin({ ...file, ...(context === undefined ? {} : { context }), env, clock });

@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { describe, it } from 'node:test';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { after, before, describe, it } from 'node:test';
 
 import { machineOutside } from '../../functions/composition.ts';
 import type { DoctorReport } from '../../functions/doctor/finding.ts';
@@ -17,14 +20,17 @@ interface Output {
 }
 
 /** The command in this process, on the clock of a world. */
-async function run(world: World, ...args: readonly string[]): Promise<Output> {
-  takeAwsEnvironment(world.env);
+const run = (world: World, ...args: readonly string[]): Promise<Output> => runIn(world, world.env, ...args);
+
+/** The same with another environment. */
+async function runIn(world: World, env: World['env'], ...args: readonly string[]): Promise<Output> {
+  takeAwsEnvironment(env);
   let stdout = '';
-  const outside = { ...machineOutside(world.env), clock: world.clock };
+  const outside = { ...machineOutside(env), clock: world.clock };
   const write = (text: string): void => {
     stdout += text;
   };
-  const { status, stderr } = await runDoctorCommand(args, { env: world.env, outside, write });
+  const { status, stderr } = await runDoctorCommand(args, { env, outside, write });
   return { status, stdout, stderr };
 }
 
@@ -62,6 +68,60 @@ describe('npm run doctor', () => {
         ['runner-token', 'broken'],
       ],
     );
+  });
+
+  describe('with a kubeconfig', () => {
+    let folder = '';
+    before(async () => {
+      folder = await mkdtemp(path.join(tmpdir(), 'doctor-'));
+    });
+    after(() => rm(folder, { recursive: true }));
+
+    const kubeconfigOf = async (world: World): Promise<string> => {
+      const file = path.join(folder, 'kubeconfig');
+      await writeFile(file, world.kubernetes.kubeconfig('admin'));
+      return file;
+    };
+
+    it('needs no AWS, and sees with the eyes of its user', async () => {
+      await using world = await startWorld({ open: true });
+      const kubeconfig = await kubeconfigOf(world);
+      const env = { PREFECT_API: world.prefect.url, NAMESPACE: world.namespace, KUBECONFIG: kubeconfig };
+      await world.aws.close();
+
+      const { status, stdout } = await runIn(world, env, '--json');
+
+      const report = JSON.parse(stdout) as DoctorReport;
+      assert.equal(status, 0, stdout);
+      const verdicts = Object.fromEntries(report.hops.map(({ hop, verdict }) => [hop, verdict]));
+      assert.deepEqual(
+        [verdicts['aws-identity'], verdicts['quota'], verdicts['service-account']],
+        ['skipped', 'ok', 'ok'],
+      );
+      assert.match(report.hops.find(({ hop }) => hop === 'cluster-address')?.saw ?? '', /by the kubeconfig$/u);
+    });
+
+    it('looks at the context that it is given, whatever the environment says of EKS', async () => {
+      await using world = await startWorld();
+      const kubeconfig = await kubeconfigOf(world);
+      world.kubernetes.state.tokens.clear();
+      lockOut(world, 0);
+
+      const { status, stdout } = await runIn(world, world.env, '--json', '--kubeconfig', kubeconfig);
+
+      const { hops } = JSON.parse(stdout) as DoctorReport;
+      assert.deepEqual([status, hops.at(-1)?.hop, hops.at(-1)?.doThis], [1, 'access-entry', ['kubectl auth whoami']]);
+      assert.match(hops.at(-1)?.saw ?? '', /that the kubeconfig gives/u);
+    });
+
+    it('refuses a kubeconfig that is not there, in a sentence', async () => {
+      await using world = await startWorld();
+
+      const { status, stderr } = await runIn(world, world.env, '--kubeconfig', path.join(folder, 'nothing'));
+
+      assert.equal(status, 2);
+      assert.match(stderr, /nothing.* See --help\.\n$/u);
+    });
   });
 
   it('is the command of the script, with the environment of the shell', async () => {
