@@ -17,6 +17,12 @@ export class Secret {
     return this.#value === other.#value;
   }
 
+  /** A text of others without the value, in case they repeat what they were sent: bare, in base64 or as in a URL. */
+  hiddenIn(text: string): string {
+    const forms = [this.#value, Buffer.from(this.#value).toString('base64'), encodeURIComponent(this.#value)];
+    return forms.reduce((kept, form) => (form === '' ? kept : kept.replaceAll(form, '[secret]')), text);
+  }
+
   toString(): string {
     return '[secret]';
   }

@@ -29,6 +29,19 @@ export interface Call extends Omit<ApiRequest, 'headers'> {
   readonly limitMs?: number;
 }
 
+/**
+ * Refusals and warnings end up in logs and states, and a proxy, webhook or authenticator may quote the credential in them.
+ * What was asked for is left as it is.
+ */
+function withoutEcho({ status, headers, body }: ApiAnswer, token: Secret): ApiAnswer {
+  const { warning, ...others } = headers;
+  return {
+    status,
+    headers: warning === undefined ? others : { ...others, warning: token.hiddenIn(warning) },
+    body: status < 300 ? body : token.hiddenIn(body),
+  };
+}
+
 /** The API server behind a session: credential, time limit, counters, and the words for what went wrong. */
 export class Api {
   readonly #options: ApiOptions;
@@ -140,7 +153,7 @@ export class Api {
         headers: { accept: 'application/json', ...headers, ...credential },
       });
       if (answer.status === 429) this.#throttled += 1;
-      return answer;
+      return token === null ? answer : withoutEcho(answer, token);
     } finally {
       this.#milliseconds += clock.now().getTime() - start;
     }

@@ -87,6 +87,15 @@ async function inTime<T>(fetchCredential: () => Promise<T>, signal: AbortSignal)
   }
 }
 
+/** Texts of errors go into logs and outcomes, and a gateway may quote the credential in them. Data is left as it is. */
+function withoutEcho({ data, problems }: OperationAnswer, token: Secret): OperationAnswer {
+  const hidden = ({ message, code }: GraphqlProblem) => ({
+    message: token.hiddenIn(message),
+    code: token.hiddenIn(code),
+  });
+  return { data, problems: problems.map(hidden) };
+}
+
 /** A GraphQL endpoint that takes arrays of operations: transport, credential and failure in one place. */
 export class Endpoint {
   readonly #options: EndpointOptions;
@@ -145,7 +154,8 @@ export class Endpoint {
       if (problems.length > 0) return batch.operations.map(() => ({ data: null, errors: problems.map(asError) }));
       throw error;
     });
-    const answers = answersOf(raw, batch);
+    const answers =
+      answersOf(raw, batch)?.map((answer) => (token === null ? answer : withoutEcho(answer, token))) ?? null;
     if (answers === null) throw unreadableAnswer(this.#options.url);
     if (answers.some(({ problems }) => problems.some(isUnauthenticated))) throw new UnauthenticatedError();
     return answers;

@@ -1,5 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 
+import type { Clock } from '../../functions/clock.ts';
 import { WorldClock } from '../../infra/local/world-clock.ts';
 
 /** The world moves on in steps of so many milliseconds while a wire is slow. */
@@ -38,5 +39,48 @@ export class FaultClock extends WorldClock {
       this.advance(Math.min(stepMs, end - this.now().getTime()));
       for (let turn = 0; turn < turns; turn += 1) await nextTurn();
     }
+  }
+}
+
+/**
+ * The clock of one machine in the world: it may be wrong by so many milliseconds, and it may be stopped with everything
+ * on it, as a container between two invocations. Limits that pass meanwhile strike when it goes on.
+ */
+export class MachineClock implements Clock {
+  readonly #world: FaultClock;
+  readonly #aheadMs: number;
+  #frozen = false;
+  #late: (() => void)[] = [];
+
+  constructor(world: FaultClock, aheadMs = 0) {
+    this.#world = world;
+    this.#aheadMs = aheadMs;
+  }
+
+  now(): Date {
+    return new Date(this.#world.now().getTime() + this.#aheadMs);
+  }
+
+  async sleep(ms: number, signal?: AbortSignal): Promise<void> {
+    await this.#world.sleep(ms, signal);
+  }
+
+  limit(ms: number): AbortSignal {
+    const controller = new AbortController();
+    const limit = this.#world.limit(ms);
+    const strike = (): void => controller.abort(limit.reason);
+    limit.addEventListener('abort', () => {
+      if (this.#frozen) this.#late.push(strike);
+      else strike();
+    });
+    return controller.signal;
+  }
+
+  /** Stops while something else happens. */
+  async freeze(meanwhile: () => Promise<void>): Promise<void> {
+    this.#frozen = true;
+    await meanwhile();
+    this.#frozen = false;
+    for (const strike of this.#late.splice(0)) strike();
   }
 }

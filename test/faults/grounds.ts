@@ -1,3 +1,4 @@
+import type { Clock } from '../../functions/clock.ts';
 import { composeDispatch } from '../../functions/compose-dispatch.ts';
 import { composeReconcile } from '../../functions/compose-reconcile.ts';
 import { machineOutside, type Outside, type Tick } from '../../functions/composition.ts';
@@ -38,8 +39,8 @@ export interface Grounds extends AsyncDisposable {
   readonly stackId: string;
   /** Values that may be in no output. */
   readonly canaries: readonly string[];
-  /** Fresh containers, with these variables over those of the world. */
-  start(env?: Readonly<Record<string, string>>): Promise<Functions>;
+  /** Fresh containers, with these variables over those of the world, on a machine whose clock may be its own. */
+  start(env?: Readonly<Record<string, string>>, clock?: Clock): Promise<Functions>;
   goDown(to: Target): Promise<void>;
   comeBack(to: Target): Promise<void>;
 }
@@ -145,10 +146,10 @@ export function memoryGrounds(): Grounds {
     now,
     handle: (...[request, at]: Parameters<typeof toPrefect.handle>) => kubernetesHandle(cluster, request, at),
   };
-  const start = async (env: Readonly<Record<string, string>> = {}): Promise<Functions> => {
+  const start: Grounds['start'] = async (env = {}, machine = clock) => {
     const whole = { ...environment, ...env };
     return composeBoth({ dispatch: whole, reconcile: whole }, (_name, actor) => ({
-      clock,
+      clock: machine,
       newId,
       openHttp: () => memoryHttp(toPrefect, actor),
       openSession: () => memorySession(toCluster, actor),

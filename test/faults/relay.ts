@@ -212,7 +212,12 @@ const handlings: { readonly [K in keyof WireFaults]: (fault: WireFaults[K]) => H
       return dropped;
     },
   }),
-  status: (wanted) => ({ before: async (journey) => journey.whole(answerOf(wanted)) }),
+  status: ({ act, ...wanted }) => ({
+    before: async (journey) => {
+      await act?.(journey.request);
+      return journey.whole(answerOf(wanted));
+    },
+  }),
   truncate: ({ bytes }) => ({ after: async (answer) => ({ kind: 'truncated', answer, bytes }) }),
   drip: ({ bytes, everyMs }) => ({
     after: async (answer, journey) => ({ kind: 'dripped', answer, bytes, pause: () => journey.pause(everyMs) }),

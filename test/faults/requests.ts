@@ -7,3 +7,5 @@ export const claims: Match = { to: 'prefect', body: /set_flow_run_states[^]*"typ
 export const readsById: Match = { to: 'prefect', body: /"where":\{"id":\{"_in"/u };
 export const creates: Match = { to: 'kubernetes', method: 'POST', path: /\/jobs(?:\?|$)/u };
 export const jobLists: Match = { to: 'kubernetes', method: 'GET', path: /\/jobs\?/u };
+export const stateWrites: Match = { to: 'prefect', body: /set_flow_run_states/u };
+export const logWrites: Match = { to: 'prefect', body: /write_run_logs/u };

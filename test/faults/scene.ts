@@ -201,7 +201,18 @@ export class Scene {
   async end({ minutes = 7, limits = defaultLimits }: { minutes?: number; limits?: Limits } = {}): Promise<void> {
     this.relay.clear();
     await this.minutes(minutes);
+    this.judge(limits);
+  }
+
+  /** What the checker says of the scene as it is now: nothing, or this throws. */
+  judge(limits: Limits = defaultLimits): void {
     assert.deepEqual(check(this.witnessed(), limits), []);
+  }
+
+  /** Requests of the latest invocation. */
+  requestsOfTheLast(): number {
+    const actor = this.invocations.at(-1)?.actor;
+    return this.relay.history.filter((request) => request.actor === actor).length;
   }
 
   async #tick(name: FunctionName, { by = this.#functions, dies }: TickWish): Promise<TickReport> {

@@ -20,8 +20,8 @@ export interface WireFaults {
   readonly 'drop-before': { readonly act?: Act };
   /** It was forwarded and took effect, then the connection closes; `act` happens in between. */
   readonly 'drop-answer': { readonly act?: Act };
-  /** This answer instead, nothing was forwarded. */
-  readonly status: StatusAnswer;
+  /** This answer instead, nothing was forwarded; `act` happens first. */
+  readonly status: StatusAnswer & { readonly act?: Act };
   /** The head promises the whole answer, and the connection closes after that many bytes of it. */
   readonly truncate: { readonly bytes: number };
   /** The answer comes in pieces of that many bytes, with a pause before each. */

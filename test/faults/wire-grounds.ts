@@ -41,7 +41,7 @@ export async function wireGrounds(clock = new FaultClock(T0)): Promise<Grounds &
       EKS_CA: Buffer.from(certificate.caPem).toString('base64'),
     };
   };
-  const start = async (env: Env = {}): Promise<Functions> => {
+  const start: Grounds['start'] = async (env = {}, machine = clock) => {
     const own = {
       dispatch: { ...(await envOf('dispatch', () => functions)), ...env },
       reconcile: { ...(await envOf('reconcile', () => functions)), ...env },
@@ -49,7 +49,11 @@ export async function wireGrounds(clock = new FaultClock(T0)): Promise<Grounds &
     // The SDK of both functions takes its address from the process, so both share one proxy before AWS.
     const aws = await open('aws', () => functions.actors.latest);
     takeCredentials({ AWS_ENDPOINT_URL_EKS: aws, AWS_ENDPOINT_URL_SECRETS_MANAGER: aws });
-    const functions = composeBoth(own, () => ({ clock, openHttp: (ca) => connectHttp({ ca }), openSession }));
+    const functions: Functions = composeBoth(own, () => ({
+      clock: machine,
+      openHttp: (ca) => connectHttp({ ca }),
+      openSession,
+    }));
     return functions;
   };
   const each = async (to: Target, act: (proxy: FaultProxy) => Promise<void>): Promise<void> => {
