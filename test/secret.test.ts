@@ -9,7 +9,7 @@ describe('a secret', () => {
 
   it('does not print itself', () => {
     assert.deepEqual(
-      [`${secret.toString()}`, JSON.stringify({ secret }), inspect({ secret })],
+      [String(secret), JSON.stringify({ secret }), inspect({ secret })],
       ['[secret]', '{"secret":"[secret]"}', '{ secret: [secret] }'],
     );
   });

@@ -19,6 +19,8 @@ export interface Part {
   readonly script?: PodScriptName;
   /** Default: works for half a minute and succeeds. */
   readonly work?: FlowWork;
+  /** No flow process is there to begin anything; the script ends the container. */
+  readonly idle?: boolean;
 }
 
 export interface Stage {
@@ -99,7 +101,7 @@ export class Cast {
   }
 
   #process(pod: Pod, signal: 'start' | 'step' | 'stop', at: Date): ContainerEnd | null {
-    if (signal === 'stop') return null;
+    if (signal === 'stop' || this.#parts.get(runIdOf(pod))?.idle === true) return null;
     if (signal === 'start') return this.#start(pod, at);
     const end = this.#processes.get(pod.metadata.uid)?.step(at) ?? null;
     return end === null ? null : this.#ended(pod, end, at);

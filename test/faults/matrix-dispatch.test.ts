@@ -5,7 +5,7 @@ import { handle as kubernetesHandle } from '../../infra/local/kubernetes-api/han
 import { memoryGrounds } from './grounds.ts';
 import { matrixRow } from './matrix.ts';
 import { Scene } from './scene.ts';
-import { claims, creates } from './requests.ts';
+import { claims, creates, logWrites } from './requests.ts';
 import type { ProxiedRequest } from './wire-faults.ts';
 
 /** A request that was under way reaches the API server now. */
@@ -73,6 +73,42 @@ describe('dispatch dies', () => {
     assert.deepEqual([scene.stateOf(id), scene.jobsEver(id)], ['Success', 1]);
     assert.deepEqual(scene.history(id), ['Scheduled', 'Submitted', 'Running', 'Success']);
   });
+});
+
+describe('dispatch is nearly done, or has much to do', () => {
+  for (const [when, lines] of [
+    ['before', 0],
+    ['after', 1],
+  ] as const) {
+    matrixRow(5, `${when} the log is written`, async () => {
+      const scene = await open();
+      const id = scene.aRun();
+      await scene.dispatch({ dies: { match: logWrites, when } });
+
+      await scene.end();
+
+      const told = scene.view(id).logs.filter(({ message }) => message?.startsWith('Submitted for execution') ?? false);
+      assert.equal(told.length, lines);
+      assert.deepEqual([scene.stateOf(id), scene.jobsEver(id)], ['Success', 1]);
+    });
+  }
+
+  for (const [variant, match, nth] of [
+    ['at the claims of the first wave', claims, 1],
+    ['in the middle of its creates', creates, 12],
+    ['at the claims of the second wave', claims, 2],
+  ] as const) {
+    matrixRow(7, variant, async () => {
+      const scene = await open();
+      const runs = scene.runs(30);
+      await scene.dispatch({ dies: { match, nth, when: 'after' } });
+      assert.ok(runs.some((id) => scene.jobsOf(id).length === 0));
+
+      await scene.end();
+
+      for (const id of runs) assert.deepEqual([scene.stateOf(id), scene.jobsEver(id)], ['Success', 1]);
+    });
+  }
 });
 
 describe('a create takes its time', () => {
