@@ -1,5 +1,6 @@
 import { jobDifferences, type JobDifference } from '../../functions/core/job-differences.ts';
 import { listMerges, type ListMerge } from '../../functions/core/template-merge.ts';
+import { faultMatrixTable } from './fault-matrix.ts';
 import { table } from './table.ts';
 import { templateRuleTexts } from './template-rules.ts';
 
@@ -46,5 +47,6 @@ export const guideTables: ReadonlyMap<string, ReadonlyMap<string, string>> = new
       ['template-rules', ruleTable()],
     ]),
   ],
+  ['infra/guides/fault-matrix.md', new Map([['fault-matrix', faultMatrixTable()]])],
   ['infra/decisions/0009-where-jobs-differ.md', new Map([['job-differences', differenceTable()]])],
 ]);

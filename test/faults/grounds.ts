@@ -129,8 +129,13 @@ const environment = {
   AWS_REGION: 'us-east-1',
 };
 
+export interface MemoryWish extends Pick<Partial<Outside>, 'wire'> {
+  /** How wrong the clock of the Prefect server is. */
+  readonly prefectAheadMs?: number;
+}
+
 /** Grounds without a socket: faults strike the requests in memory, and a whole scene takes milliseconds. */
-export function memoryGrounds(): Grounds {
+export function memoryGrounds({ prefectAheadMs = 0, ...outside }: MemoryWish = {}): Grounds {
   takeCredentials();
   const clock = new FaultClock(T0);
   const now = (): Date => clock.now();
@@ -140,7 +145,8 @@ export function memoryGrounds(): Grounds {
   seedTenant(prefect, {}, T0);
   const relay = new Relay({ now, pause: (ms, gone) => clock.pass(ms, gone) });
   const newId = counter();
-  const toPrefect = { relay, now, handle: prefectHandle(prefect) };
+  const prefectNow = (): Date => new Date(clock.now().getTime() + prefectAheadMs);
+  const toPrefect = { relay, now: prefectNow, handle: prefectHandle(prefect) };
   const toCluster = {
     relay,
     now,
@@ -149,6 +155,7 @@ export function memoryGrounds(): Grounds {
   const start: Grounds['start'] = async (env = {}, machine = clock) => {
     const whole = { ...environment, ...env };
     return composeBoth({ dispatch: whole, reconcile: whole }, (_name, actor) => ({
+      ...outside,
       clock: machine,
       newId,
       openHttp: () => memoryHttp(toPrefect, actor),

@@ -59,9 +59,14 @@ export class Onlooker {
     this.#byHand.add(uid);
   }
 
+  /** A look at the Jobs, which may be gone again in a moment. */
   look(): void {
+    this.#lookAtJobs(this.#stage.clock.now());
+  }
+
+  /** A look at the runs, which are forgotten only when somebody deletes them. */
+  lookAtRuns(): void {
     const now = this.#stage.clock.now();
-    this.#lookAtJobs(now);
     for (const [id, seen] of this.#runs) {
       const view = readFlowRun(this.#stage.prefect, id);
       if (view === null) seen.deletedAt ??= now;

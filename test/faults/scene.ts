@@ -135,9 +135,9 @@ export class Scene {
   }
 
   deleteRun(runId: string): void {
-    this.#onlooker.look();
+    this.#onlooker.lookAtRuns();
     deleteFlowRun({ state: this.grounds.prefect, now: this.now }, runId);
-    this.#onlooker.look();
+    this.#onlooker.lookAtRuns();
   }
 
   /** Somebody deletes the run's Jobs with kubectl. */
@@ -181,6 +181,7 @@ export class Scene {
 
   witnessed(): Witnessed {
     this.#onlooker.look();
+    this.#onlooker.lookAtRuns();
     const { relay, stackId, canaries } = this.grounds;
     const faults = [this.#lastFaultAt, relay.lastStruckAt].filter((at) => at !== null);
     return {

@@ -189,7 +189,7 @@ export const arrows: readonly Part[] = [
       'functions/variables.ts',
       'infra/stack-params.ts',
     ],
-    modules: [],
+    modules: ['node:fs'],
   },
   { part: 'infra/', imports: ['functions/'] },
   { part: 'test/', imports: ['functions/', 'infra/'] },
