@@ -276,7 +276,7 @@ describe('the Job controller speaks', () => {
   }
 
   matrixRow(36, 'Suspended: waits, and goes on', async () => {
-    const scene = await open();
+    const scene = await open({ env: { PENDING_GRACE: '5m' } });
     const id = scene.aRun({ part: { script: 'unschedulable' } });
     await scene.dispatch();
     change(scene, id, (job) => ({ ...job, spec: { ...job.spec, suspend: true } }));

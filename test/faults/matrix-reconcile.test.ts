@@ -74,7 +74,7 @@ describe('the flow succeeds while reconcile works', () => {
     const clean = await aLostPod();
     await clean.scene.reconcile();
     assert.equal(clean.scene.stateOf(clean.id), 'Failed');
-    const before = clean.scene.history(clean.id).length;
+    let covered = 0;
     for (const { nth, when } of momentsOf(clean.scene.requestsOfTheLast())) {
       const { scene, id } = await aLostPod();
       const act = (): void => scene.set(id, 'Success', 'All reference tasks succeeded.');
@@ -85,8 +85,11 @@ describe('the flow succeeds while reconcile works', () => {
       assert.equal(scene.stateOf(id), 'Success', `${when} request ${nth}`);
       await scene.reconcile();
       assert.equal(scene.stateOf(id), 'Success', `${when} request ${nth}`);
-      assert.ok(scene.history(id).length <= before + 2);
+      const states = scene.history(id);
+      covered += Number(states.lastIndexOf('Failed') > states.indexOf('Success'));
       scene.judge();
     }
+    // Only a success that comes between the last read and the write can be covered for a moment.
+    assert.ok(covered <= 2, `${covered} times`);
   });
 });

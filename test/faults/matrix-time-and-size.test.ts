@@ -3,7 +3,7 @@ import { describe } from 'node:test';
 
 import { writeJob } from '../../infra/local/kubernetes-api/state.ts';
 import { MachineClock } from './fault-clock.ts';
-import { memoryGrounds } from './grounds.ts';
+import { memoryGrounds, type Functions } from './grounds.ts';
 import { matrixRow } from './matrix.ts';
 import { jobLists } from './requests.ts';
 import { Scene } from './scene.ts';
@@ -169,6 +169,12 @@ describe('everything at once', () => {
     (scene, id) => scene.set(id, 'Scheduled', 'restarted'),
   ];
 
+  const overlaps: readonly ((scene: Scene, other: Functions) => Promise<unknown>)[] = [
+    async () => undefined,
+    (scene, other) => Promise.all([scene.dispatch(), scene.dispatch({ by: other })]),
+    (scene, other) => Promise.all([scene.reconcile(), scene.dispatch({ by: other })]),
+  ];
+
   matrixRow(52, 'forty small worlds, five minutes each', async () => {
     for (let seed = 1; seed <= 40; seed += 1) {
       const random = seeded(seed);
@@ -177,7 +183,9 @@ describe('everything at once', () => {
       const runs = scene.runs(4);
       for (let fault = 0; fault < 6; fault += 1)
         scene.relay.rule({}, draw(faults), { nth: 1 + Math.trunc(random() * 80) });
+      const other = await scene.grounds.start();
       for (let passed = 0; passed < 5; passed += 1) {
+        await draw(overlaps)(scene, other);
         await scene.minutes(1);
         draw(people)(scene, draw(runs));
       }

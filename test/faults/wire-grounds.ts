@@ -5,15 +5,20 @@ import { startWorld } from '../../infra/local/world.ts';
 import { T0 } from '../support/time.ts';
 import { FaultClock } from './fault-clock.ts';
 import { forwardTo } from './forward.ts';
-import { composeBoth, takeCredentials, type FunctionName, type Functions, type Grounds } from './grounds.ts';
+import { composeBoth, takeCredentials, type Functions, type Grounds } from './grounds.ts';
 import { startFaultProxy, type FaultProxy } from './proxy.ts';
 import { Relay } from './relay.ts';
 import type { Target } from './wire-faults.ts';
 
 type Env = Readonly<Record<string, string>>;
 
+export interface WireGrounds extends Grounds {
+  /** Proxies and the environment that leads to them, for a function in a process of its own. */
+  envFor(actor: string): Promise<Env>;
+}
+
 /** Grounds with sockets: the local servers, and before each of them a proxy for each function. */
-export async function wireGrounds(clock = new FaultClock(T0)): Promise<Grounds & { readonly env: Env }> {
+export async function wireGrounds(clock = new FaultClock(T0)): Promise<WireGrounds> {
   await using started = new AsyncDisposableStack();
   const world = started.use(await startWorld({ clock }));
   const certificate = await makeServingCertificate();
@@ -30,21 +35,21 @@ export async function wireGrounds(clock = new FaultClock(T0)): Promise<Grounds &
     proxies.push({ to, proxy });
     return proxy.url;
   };
-  const envOf = async (name: FunctionName, functions: () => Functions): Promise<Env> => {
-    const kubernetes = await open('kubernetes', () => functions().actors[name]);
+  const envOf = async (actor: () => string): Promise<Env> => {
+    const kubernetes = await open('kubernetes', actor);
     const address = { name: 'local', endpoint: kubernetes, ca: certificate.caPem, status: 'ACTIVE' } as const;
     world.aws.state.clusters.set('local', address);
     return {
       ...world.env,
-      PREFECT_API: await open('prefect', () => functions().actors[name]),
+      PREFECT_API: await open('prefect', actor),
       EKS_ENDPOINT: kubernetes,
       EKS_CA: Buffer.from(certificate.caPem).toString('base64'),
     };
   };
   const start: Grounds['start'] = async (env = {}, machine = clock) => {
     const own = {
-      dispatch: { ...(await envOf('dispatch', () => functions)), ...env },
-      reconcile: { ...(await envOf('reconcile', () => functions)), ...env },
+      dispatch: { ...(await envOf(() => functions.actors.dispatch)), ...env },
+      reconcile: { ...(await envOf(() => functions.actors.reconcile)), ...env },
     };
     // The SDK of both functions takes its address from the process, so both share one proxy before AWS.
     const aws = await open('aws', () => functions.actors.latest);
@@ -73,7 +78,10 @@ export async function wireGrounds(clock = new FaultClock(T0)): Promise<Grounds &
     namespace: world.namespace,
     stackId: world.stackId,
     canaries: [...secrets, world.env['AWS_SECRET_ACCESS_KEY'] ?? ''],
-    env: world.env,
+    envFor: async (actor) => {
+      const aws = await open('aws', () => actor);
+      return { ...(await envOf(() => actor)), AWS_ENDPOINT_URL_EKS: aws, AWS_ENDPOINT_URL_SECRETS_MANAGER: aws };
+    },
     start,
     goDown: async (to) => {
       relay.goDown(to);

@@ -27,6 +27,8 @@ export interface LambdaContainer extends AsyncDisposable {
   invoke(): Promise<Invoked>;
   /** An event of an operator's, as `serverless invoke -d` sends it; the result as it is. */
   send<T>(event: object): Promise<T>;
+  /** SIGKILL, and waits until the process is gone. What it was asked then rejects. */
+  kill(): Promise<void>;
   /** Ends the process; everything it wrote, line by line, errors last. Throws when something keeps it alive. */
   end(): Promise<readonly string[]>;
 }
@@ -60,14 +62,18 @@ export async function startContainer(file: string, env: Readonly<Record<string, 
   };
   const end = async (): Promise<readonly string[]> => {
     if (child.connected) child.disconnect();
-    const [code] = (await exited) as [number | null];
-    if (code !== 0) throw new Error(`The container ended with ${code}: ${await complaints}`);
+    const [code, signal] = (await exited) as [number | null, string | null];
+    if (code !== 0 && signal !== 'SIGKILL') throw new Error(`The container ended with ${code}: ${await complaints}`);
     return `${await output}\n${await complaints}`.split('\n').filter((line) => line !== '');
   };
   return {
     started,
     invoke: () => send<Invoked>({}),
     send,
+    kill: async () => {
+      child.kill('SIGKILL');
+      await exited;
+    },
     end,
     [Symbol.asyncDispose]: async () => {
       await end();

@@ -1,0 +1,68 @@
+import assert from 'node:assert/strict';
+import { after, before, describe } from 'node:test';
+
+import { blowsAt, buildBundles, openCrashScene, type Blow, type Bundles } from './crash-world.ts';
+import { matrixRow } from './matrix.ts';
+import { claims, creates, polls } from './requests.ts';
+import { matching, type Match } from './wire-faults.ts';
+import type { WitnessedRequest } from './witness.ts';
+
+/** Two runs in a cold tick of the deployed bundle: SIGKILL at every request, then clean ticks and the checker. */
+describe('dispatch, killed', () => {
+  let bundles: Bundles;
+  let requests: readonly WitnessedRequest[] = [];
+
+  before(async () => {
+    bundles = await buildBundles();
+    await using world = await openCrashScene(bundles);
+    world.scene.runs(2);
+    requests = await world.run('dispatch');
+  });
+  after(() => bundles[Symbol.asyncDispose]());
+
+  async function kill(blow: Blow): Promise<void> {
+    await using world = await openCrashScene(bundles);
+    const { scene } = world;
+    const runs = scene.runs(2);
+    await world.run('dispatch', blow);
+    await scene.end();
+    const told = `${blow.when} request ${blow.nth}`;
+    for (const id of runs) {
+      assert.deepEqual([scene.stateOf(id), scene.jobsEver(id)], ['Success', 1], told);
+      const lines = scene
+        .view(id)
+        .logs.filter(({ message }) => message?.startsWith('Submitted for execution') ?? false);
+      assert.ok(lines.length <= 1, told);
+    }
+  }
+
+  /** The place of the first request that matches, in the order in which they arrived. */
+  const placeOf = (match: Match): number => {
+    const place = requests.findIndex((request) => matching(match)({ ...request, headers: {} }));
+    assert.ok(place >= 0);
+    return place + 1;
+  };
+
+  /** Moments are counted in halves: `before` the n-th request is 2n, `after` it 2n + 1. */
+  const momentOf = ({ nth, when }: Blow): number => 2 * nth + Number(when === 'after');
+
+  async function killBetween(from: number, to: number): Promise<void> {
+    const blows = blowsAt(requests.length).filter((blow) => momentOf(blow) >= from && momentOf(blow) < to);
+    assert.ok(blows.length > 0);
+    for (const blow of blows) await kill(blow);
+  }
+
+  matrixRow(1, 'SIGKILL at each request up to the poll', () => killBetween(0, 2 * placeOf(polls) + 1));
+  matrixRow(2, 'SIGKILL at each request from the poll to the claim', () =>
+    killBetween(2 * placeOf(polls) + 1, 2 * placeOf(claims) + 1),
+  );
+  matrixRow(3, 'SIGKILL at each request from the claim to the create', () =>
+    killBetween(2 * placeOf(claims) + 1, 2 * placeOf(creates) + 1),
+  );
+  matrixRow(4, 'SIGKILL right after the first create, and around the second', () =>
+    killBetween(2 * placeOf(creates) + 1, 2 * placeOf(creates) + 4),
+  );
+  matrixRow(5, 'SIGKILL at each request after the creates', () =>
+    killBetween(2 * placeOf(creates) + 4, Number.POSITIVE_INFINITY),
+  );
+});
