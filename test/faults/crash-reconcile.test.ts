@@ -38,13 +38,13 @@ describe('reconcile, killed', () => {
       await world.run('reconcile', blow);
       await scene.end({ minutes: 6 });
       const told = `${blow.when} request ${blow.nth}`;
-      const found = runs.map((id) => [scene.stateOf(id), scene.jobsEver(id)]);
+      const found = runs.map((id) => [scene.stateOf(id), scene.jobsEver(id), scene.jobsOf(id).length]);
       assert.deepEqual(
         found,
         [
-          ['Failed', 1],
-          ['Cancelled', 1],
-          ['Failed', 1],
+          ['Failed', 1, 1],
+          ['Cancelled', 1, 0],
+          ['Failed', 1, 0],
         ],
         told,
       );

@@ -43,13 +43,14 @@ describe('reconcile dies', () => {
       const { scene, died, cancelled, imageless } = await aFullTick();
       await scene.reconcile({ dies: { match: {}, nth, when } });
       await scene.end({ minutes: 6 });
-      const ends = [died, cancelled, imageless].map((id) => [scene.stateOf(id), scene.jobsEver(id)]);
+      const runs = [died, cancelled, imageless];
+      const ends = runs.map((id) => [scene.stateOf(id), scene.jobsEver(id), scene.jobsOf(id).length]);
       assert.deepEqual(
         ends,
         [
-          ['Failed', 1],
-          ['Cancelled', 1],
-          ['Failed', 1],
+          ['Failed', 1, 1],
+          ['Cancelled', 1, 0],
+          ['Failed', 1, 0],
         ],
         `${when} request ${nth}`,
       );
