@@ -14,6 +14,7 @@ import { BoundaryError } from './errors.ts';
 import { connectKubernetes } from './kubernetes/gateway.ts';
 import type { KubernetesGateway, KubernetesOptions } from './kubernetes/contract.ts';
 import { openSession, type ApiSession, type ClusterAddress } from './kubernetes/session.ts';
+import { watchedSession } from './kubernetes/watched-session.ts';
 import { connectPrefect } from './prefect/client.ts';
 import type { PrefectClient, PrefectMemory, PrefectOptions } from './prefect/contract.ts';
 import { connectHttp, type HttpTransport } from './prefect/http.ts';
@@ -145,16 +146,20 @@ export function connectTemplateSources({ config, outside }: Shared): Templates {
 
 /** What one invocation talks to the cluster with: a token of its own, a session of its own. */
 export async function clusterOptions(shared: Shared): Promise<KubernetesOptions> {
-  const { config, outside } = shared;
+  const { config, outside, memory } = shared;
   const cluster = clusterLogin(shared);
   const address = await cluster.address.current();
+  // A cluster that was made anew has another address and another CA: the next tick of this container asks for them.
+  const forget = (): void => {
+    memory.eks.cluster = null;
+  };
   return {
     address,
     token: cluster.token,
     namespace: config.namespace,
     stackId: config.stackId,
     clock: outside.clock,
-    session: outside.openSession(address),
+    session: watchedSession(outside.openSession(address), forget),
   };
 }
 

@@ -52,8 +52,8 @@ function translate(error: unknown, name: string): BoundaryError {
 }
 
 /**
- * Endpoint and CA by DescribeCluster, asked once per container. `refresh` asks again, for example after a TLS failure:
- * a cluster that was made anew under the same name has another address and another CA.
+ * Endpoint and CA by DescribeCluster, asked once per container. Asked again by `refresh`, and when somebody has emptied the
+ * memory because nothing answers there: a cluster that was made anew under the same name has another address and CA.
  */
 export function describedCluster({ client, name, memory, clock }: EksClusterOptions): Source<EksCluster> {
   const describe = async (): Promise<EksCluster> => {
