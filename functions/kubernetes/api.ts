@@ -1,7 +1,7 @@
 import type { Clock } from '../clock.ts';
 import type { JsonObject } from '../core/json.ts';
 import { BoundaryError } from '../errors.ts';
-import { describeNetworkFailure } from '../network.ts';
+import { describeNetworkFailure, type NetworkFailure } from '../network.ts';
 import type { Secret } from '../secret.ts';
 import type { Source } from '../source.ts';
 import { retryAfterOf } from './refusal.ts';
@@ -13,6 +13,14 @@ const requestLimitMs = 20_000;
 /** How often a throttled read waits for its turn, and for how long at most. */
 const throttledTries = 3;
 const longestPauseSeconds = 10;
+
+/** What the failure of a connection means for the API server of an EKS cluster, beside what it means for any server. */
+const clusterAdvice: Partial<Record<NetworkFailure['kind'], string>> = {
+  dns: ' A private endpoint resolves only in a VPC of the cluster with DNS support.',
+  unreachable: ' A public endpoint may be open to some addresses only (public access CIDRs).',
+  tls: ' A cluster that was made anew has another CA: set EKS_ENDPOINT and EKS_CA again, or leave both out.',
+  'too-late': ' A security group of the cluster that does not admit the function on port 443 looks the same.',
+};
 
 export interface ApiOptions {
   /** `https://host[:port]`, for messages. */
@@ -134,8 +142,8 @@ export class Api {
   async #answered(call: Call): Promise<ApiAnswer> {
     return this.send(call).catch((error: unknown) => {
       if (error instanceof BoundaryError) throw error;
-      const { advice } = describeNetworkFailure(error);
-      const message = `The API server at ${this.#options.endpoint} could not be reached: ${advice}.`;
+      const { kind, advice } = describeNetworkFailure(error);
+      const message = `The API server at ${this.#options.endpoint} could not be reached: ${advice}.${clusterAdvice[kind] ?? ''}`;
       throw new BoundaryError('CLUSTER_UNREACHABLE', message, { cause: error });
     });
   }

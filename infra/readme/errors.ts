@@ -26,11 +26,13 @@ export const errorAdvice: Readonly<Record<ErrorCode, Advice>> = {
   },
   CLUSTER_UNREACHABLE: {
     means: 'No connection to the API server, or no answer in time; or DescribeCluster failed.',
-    doThis: 'Check endpoint, CA, VPC and the right to describe the cluster. Nothing is concluded meanwhile.',
+    doThis:
+      'The message says which: DNS, a closed port, TLS, or no answer in time, each with its remedy. `{"doctor":true}` shows the hop. Nothing is concluded meanwhile.',
   },
   CLUSTER_FORBIDDEN: {
     means: 'The API server does not know the function (401) or does not allow what it needs (403).',
-    doThis: 'Check access entry or aws-auth for both roles, and apply the printed manifests to the namespace.',
+    doThis:
+      '401: access entry or aws-auth for both roles; 403: apply the printed manifests to the namespace. `{"doctor":true}` prints the command.',
   },
   CLUSTER_REFUSED: {
     means: 'The API server refused a read for another reason, or its answer could not be read.',
