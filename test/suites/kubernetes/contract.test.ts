@@ -1,5 +1,6 @@
 import { describe, it } from 'node:test';
 
+import { withRow } from '../../../infra/readme/real-rows.ts';
 import { contract } from '../../contract/kubernetes.cases.ts';
 import type { ContractCase, ContractCluster } from '../../contract/kubernetes.cluster.ts';
 import { realCluster } from '../../support/real-cluster.ts';
@@ -35,7 +36,7 @@ describe('a real control plane keeps the contract', { concurrency: 4 }, () => {
     describe(group, { concurrency: 4 }, () => {
       for (const [name, one] of Object.entries(cases)) {
         // A given cluster does not let us at its store.
-        if (one.compacts !== true || cluster.etcd !== null) it(name, async () => runOn(one));
+        if (one.compacts !== true || cluster.etcd !== null) it(withRow(name), async () => runOn(one));
       }
     });
   }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 
 import { reconcileRuleNames } from '../../../functions/core/reconcile-plan.ts';
+import { withRow } from '../../../infra/readme/real-rows.ts';
 import { realCluster } from '../../support/real-cluster.ts';
 import { podScenarios } from '../../support/real-pod-scenarios.ts';
 import { repairScenarios } from '../../support/real-repair-scenarios.ts';
@@ -19,7 +20,7 @@ describe('reconcile on a real control plane', { concurrency: 8 }, () => {
   if (eks === null) return;
 
   for (const [name, scenario] of Object.entries({ ...podScenarios, ...runScenarios, ...repairScenarios })) {
-    it(name, async () => {
+    it(withRow(name), async () => {
       for (const rule of await runScenario(cluster, eks, scenario)) fired.add(rule);
     });
   }
