@@ -29,12 +29,21 @@ function remedyForRefusal(config: Config): string {
 
 const setAddress = 'npx serverless deploy --param prefectApiInCluster=<the endpoint as pods reach it>';
 
+/** Words of the resolvers of glibc, musl and macOS. */
+const unresolved = /name or service not known|name resolution|name does not resolve|nodename nor servname/iu;
+
 function saidFinding(said: string, config: Config): Finding {
   const place = `${config.prefectApiInCluster} as the pod sees it`;
   if (/^status 40[13]$/u.test(said)) {
     return broken(`${place} rejects the key that pods get (${said})`, remedyForRefusal(config));
   }
-  if (/name|resolution|nodename/iu.test(said)) {
+  if (said.includes('CERTIFICATE_VERIFY_FAILED')) {
+    return broken(
+      `${place}: the pod does not trust its certificate (${said})`,
+      `npx serverless deploy --param jobEnv='{"REQUESTS_CA_BUNDLE":"<file with the CA in the image>"}'`,
+    );
+  }
+  if (unresolved.test(said)) {
     return broken(`${place}: the host name does not resolve in the cluster (${said})`, setAddress);
   }
   if (said.startsWith('unreachable')) {

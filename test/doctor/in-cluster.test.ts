@@ -28,6 +28,14 @@ describe('the pod of the doctor', () => {
       wantSaw: /does not resolve in the cluster/,
       wantDo: /--param prefectApiInCluster=/,
     },
+    'does not trust the certificate': {
+      play: {
+        says: "doctor: unreachable: [SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: Hostname mismatch, certificate is not valid for 'prefect'\n",
+        exitCode: 1,
+      },
+      wantSaw: /does not trust its certificate/,
+      wantDo: /--param jobEnv=.*REQUESTS_CA_BUNDLE/,
+    },
     'is kept from the API': {
       play: { says: 'doctor: unreachable: timed out\n', exitCode: 1 },
       wantSaw: /no connection \(unreachable: timed out\); a network policy/,
