@@ -1,4 +1,4 @@
-import { mintEksToken, type EksTokenInput } from '../../functions/aws/eks-token.ts';
+import { mintEksToken, stsHost, type EksTokenInput } from '../../functions/aws/eks-token.ts';
 import type { EksLogin } from '../support/real-cluster.ts';
 
 /** One login, and whether the cluster's authenticator lets it in. Seen on aws-iam-authenticator v0.7.8 behind kube-apiserver 1.35.4. */
@@ -34,6 +34,16 @@ export const tokenCases: Readonly<Record<string, TokenCase>> = {
   'the global host is let in': granted(async (login, now) => mint(login, now, { host: 'sts.amazonaws.com' })),
   'a token of fourteen minutes is let in': granted(async (login, now) => mint(login, minutesBefore(now, 14))),
   'a token of sixteen minutes is not': refused(async (login, now) => mint(login, minutesBefore(now, 16))),
+  'a token dated sixteen minutes ahead is not': refused(async (login, now) => mint(login, minutesBefore(now, -16))),
+  'the FIPS host is let in': granted(async (login, now) =>
+    mint(login, now, { host: stsHost(login.region, { fips: true }) }),
+  ),
+  'the dual-stack host is let in': granted(async (login, now) =>
+    mint(login, now, { host: stsHost(login.region, { dualStack: true }) }),
+  ),
+  'a host of another partition is not': refused(async (login, now) =>
+    mint(login, now, { host: stsHost('cn-north-1'), region: 'cn-north-1' }),
+  ),
   'a token for another cluster': refused(async (login, now) => mint(login, now, { clusterId: 'another' })),
   'another secret': refused(async (login, now) => mint({ ...login, secretAccessKey: 'another' }, now)),
   'another session': refused(async (login, now) => mint({ ...login, sessionToken: 'another' }, now)),
