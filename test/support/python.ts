@@ -107,3 +107,12 @@ async function ensurePython(packages: PythonPackages): Promise<string> {
 
 /** Python with the real Prefect 1.4.1. Throws MissingTool. */
 export const ensurePrefectPython = async (): Promise<string> => ensurePython(prefect);
+
+const aws: PythonPackages = {
+  what: 'cfn-lint 1.58.0',
+  requirements: 'requirements-aws.txt',
+  versions: ['3.11'],
+};
+
+/** Python with the linter of CloudFormation templates (cfn-lint). Throws MissingTool. */
+export const ensureAwsPython = async (): Promise<string> => ensurePython(aws);
