@@ -130,6 +130,15 @@ export class LayeredJob {
     this.#layers.mark(path, layer);
   }
 
+  /** Sets several fields of one map, which is made where it is missing. */
+  setFields(path: Path, fields: Readonly<Record<string, Draft>>, layer: Layer): void {
+    const map = this.#reach(path);
+    for (const [key, value] of Object.entries(fields)) {
+      map[key] = value;
+      this.#layers.mark([...path, key], layer);
+    }
+  }
+
   /** Whether any of these layers set something at a path or below it. */
   isSetBy(path: Path, layers: readonly Layer[]): boolean {
     const standing = this.read(path);

@@ -14,11 +14,11 @@ export type Path = readonly (string | number)[];
 
 interface Mark {
   readonly layer: Layer;
-  /** What lies below and was set apart from it. */
-  readonly below: Map<string, Mark>;
+  /** What lies below and was set apart from it; most have nothing. */
+  below: Map<string, Mark> | null;
 }
 
-const markOf = (layer: Layer): Mark => ({ layer, below: new Map() });
+const markOf = (layer: Layer): Mark => ({ layer, below: null });
 
 /**
  * Which layer set each path. A mark holds for everything below it that has none of its own, so that laying a whole
@@ -35,13 +35,13 @@ export class LayerTree {
   mark(path: Path, layer: Layer): void {
     let parent = this.#root;
     for (const step of path.slice(0, -1)) parent = childOf(parent, String(step));
-    parent.below.set(String(path.at(-1)), markOf(layer));
+    setBelow(parent, String(path.at(-1)), markOf(layer));
   }
 
   layerAt(path: Path): Layer {
     let nearest = this.#root;
     for (const step of path) {
-      const mark = nearest.below.get(String(step));
+      const mark = nearest.below?.get(String(step));
       if (mark === undefined) break;
       nearest = mark;
     }
@@ -49,10 +49,15 @@ export class LayerTree {
   }
 }
 
+function setBelow(parent: Mark, step: string, mark: Mark): void {
+  parent.below ??= new Map();
+  parent.below.set(step, mark);
+}
+
 function childOf(parent: Mark, step: string): Mark {
-  const standing = parent.below.get(step);
+  const standing = parent.below?.get(step);
   if (standing !== undefined) return standing;
   const made = markOf(parent.layer);
-  parent.below.set(step, made);
+  setBelow(parent, step, made);
   return made;
 }
