@@ -127,7 +127,7 @@ async function measureSize(due: number): Promise<readonly Measurement[]> {
 export const counters: GoalGroup = {
   name: 'counters',
   about: 'round trips and connections of one tick, counted at the local servers',
-  isExact: true,
+  kind: 'count',
   measure: async () => {
     const measurements: Measurement[] = [];
     // One world at a time: the AWS settings of a world are those of the process.

@@ -2,26 +2,40 @@
 export interface Measurement {
   /** What was measured, and at which size. */
   readonly goal: string;
-  readonly figure: number;
+  /** Null: not measured in this run, and no verdict. */
+  readonly figure: number | null;
   /** `requests`, `kB`, `ratio`, ... */
   readonly unit: string;
-  /** The figure may be this and less. */
+  /** The figure may be this and less; with `atLeast`, this and more. */
   readonly limit: number;
+  readonly atLeast?: true;
+  /** Smallest and largest of what the figure is the median of. */
+  readonly spread?: readonly [number, number];
   /** Where the limit comes from, or what the figure was made of. */
   readonly because: string;
 }
+
+/**
+ * How far a figure can be trusted on a busy machine: a `count` entirely, a ratio of `cpu` times nearly, and a ratio of
+ * times on the `wall` only after a second try.
+ */
+export type GoalKind = 'count' | 'cpu' | 'wall';
 
 /** Goals that are measured together. */
 export interface GoalGroup {
   /** As `--only` takes it. */
   readonly name: string;
   readonly about: string;
-  /** True: figures that are the same on every machine, so that one over its limit is a fault. Times are not such. */
-  readonly isExact: boolean;
+  readonly kind: GoalKind;
   readonly measure: () => Promise<readonly Measurement[]>;
 }
 
-export const isMet = ({ figure, limit }: Measurement): boolean => figure <= limit;
+export type Verdict = 'met' | 'MISSED' | 'not measured';
+
+export function verdictOf({ figure, limit, atLeast }: Measurement): Verdict {
+  if (figure === null) return 'not measured';
+  return (atLeast === true ? figure >= limit : figure <= limit) ? 'met' : 'MISSED';
+}
 
 /** The middle one, or the mean of the two in the middle. */
 export function median(values: readonly number[]): number {
@@ -29,4 +43,26 @@ export function median(values: readonly number[]): number {
   const middle = sorted.length / 2;
   const around = sorted.slice(Math.ceil(middle) - 1, Math.floor(middle) + 1);
   return around.reduce((sum, value) => sum + value, 0) / around.length;
+}
+
+/** Three significant digits: more would be noise. */
+export const rounded = (value: number): number => Number(value.toPrecision(3));
+
+/** The median of ratios, each of two figures of the same round, with its spread. */
+export function ratios(ours: readonly number[], theirs: readonly number[]) {
+  const each = ours.map((value, round) => value / (theirs[round] ?? Number.NaN));
+  return { figure: rounded(median(each)), spread: [rounded(Math.min(...each)), rounded(Math.max(...each))] as const };
+}
+
+/** Runs programs in turn, so that a busy minute of the machine falls on all of them: figures by program, by round. */
+export async function interleaved<Name extends string, T>(
+  programs: Readonly<Record<Name, () => Promise<T>>>,
+  rounds: number,
+): Promise<Readonly<Record<Name, readonly T[]>>> {
+  const names = Object.keys(programs) as Name[];
+  const figures = Object.fromEntries(names.map((name) => [name, [] as T[]])) as Record<Name, T[]>;
+  for (let round = 0; round < rounds; round += 1) {
+    for (const name of names) figures[name].push(await programs[name]());
+  }
+  return figures;
 }

@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import path from 'node:path';
 import { describe, it } from 'node:test';
 
-import { isMet, median } from './goal.ts';
+import { interleaved, median, ratios, verdictOf } from './goal.ts';
 
 const run = (...args: readonly string[]) =>
   spawnSync(process.execPath, [path.join(import.meta.dirname, 'run.ts'), ...args], { encoding: 'utf8' });
@@ -24,8 +24,30 @@ describe('a goal', () => {
   const goal = { goal: 'requests', unit: 'requests', limit: 4, because: 'the formula' };
 
   it('is met at its limit and missed one above', () => {
-    assert.equal(isMet({ ...goal, figure: 4 }), true);
-    assert.equal(isMet({ ...goal, figure: 5 }), false);
+    assert.equal(verdictOf({ ...goal, figure: 4 }), 'met');
+    assert.equal(verdictOf({ ...goal, figure: 5 }), 'MISSED');
+  });
+
+  it('that is a least is met at its limit and missed one below', () => {
+    assert.equal(verdictOf({ ...goal, atLeast: true, figure: 4 }), 'met');
+    assert.equal(verdictOf({ ...goal, atLeast: true, figure: 3 }), 'MISSED');
+  });
+
+  it('without a figure has no verdict', () => assert.equal(verdictOf({ ...goal, figure: null }), 'not measured'));
+});
+
+describe('a comparison', () => {
+  it('is the median of what was measured side by side, with its spread', () =>
+    assert.deepEqual(ratios([10, 30, 22], [10, 10, 10]), { figure: 2.2, spread: [1, 3] }));
+
+  it('lets the programs take turns', async () => {
+    const order: string[] = [];
+    const program = (name: string) => async () => order.push(name);
+
+    const figures = await interleaved({ a: program('a'), b: program('b') }, 2);
+
+    assert.deepEqual(order, ['a', 'b', 'a', 'b']);
+    assert.deepEqual(figures, { a: [1, 3], b: [2, 4] });
   });
 });
 

@@ -1,13 +1,34 @@
-import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 
-import { imports, sizes } from './bundles.ts';
+import { versionOfPackage } from '../../infra/local/version.ts';
+import { coldStart } from './cold-start.ts';
 import { counters } from './counters.ts';
-import { isMet, type GoalGroup, type Measurement } from './goal.ts';
+import { fanOutCpu, fanOutSpeed } from './fan-out.ts';
+import { verdictOf, type GoalGroup, type GoalKind, type Measurement } from './goal.ts';
+import { imports } from './imports.ts';
+import { lists } from './lists.ts';
 import { planners } from './planners.ts';
+import { sizes } from './sizes.ts';
+import { tick } from './tick.ts';
 
 /** Every goal there is, in the order of the table. */
-const groups: readonly GoalGroup[] = [counters, planners, sizes, imports];
+const groups: readonly GoalGroup[] = [
+  counters,
+  sizes,
+  planners,
+  lists,
+  coldStart,
+  fanOutCpu,
+  fanOutSpeed,
+  tick,
+  imports,
+];
+
+const trust: Readonly<Record<GoalKind, string>> = {
+  count: 'counted: the same on every machine',
+  cpu: 'ratios of CPU times',
+  wall: 'ratios of times on the clock: a miss is measured once more',
+};
 
 const usage = `Measures the functions goal by goal: against the local servers, and against the stock client in the same run.
 
@@ -18,9 +39,10 @@ Usage: npm run bench [-- OPTION...]
   --help            this text
   --version         the version
 
-${groups.map(({ name, about, isExact }) => `${name}: ${about}${isExact ? '' : ' (depends on the machine: never fails the run)'}`).join('\n')}
+${groups.map(({ name, about, kind }) => `${name}: ${about} (${trust[kind]})`).join('\n')}
 
-Exit status: 0 when every exact goal is met, 1 when one is not, 2 for bad usage. Writes no files.
+Exit status: 0 when every goal is met, 1 when one is missed, 2 for bad usage. Writes no files. Times mean something only
+on a machine that does nothing else.
 `;
 
 /** Bad usage: the message is all there is to say. */
@@ -54,31 +76,26 @@ function groupNamed(name: string): GoalGroup {
   throw new UsageError(`There is no group "${name}": name ${groups.map((group) => group.name).join(', ')}.`);
 }
 
-function versionText(): string {
-  const manifest = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
-    version: string;
-  };
-  return `${manifest.version}\n`;
-}
-
 function wantedBy(args: readonly string[]): Wanted {
   const { only, json, help, version } = parseFlags(args);
-  const text = version ? versionText() : null;
+  const text = version ? `${versionOfPackage()}\n` : null;
   return { groups: only?.split(',').map(groupNamed) ?? groups, json, text: help ? usage : text };
 }
 
-const verdictOf = (measurement: Measurement): string => (isMet(measurement) ? 'met' : 'MISSED');
+const figureOf = ({ figure, unit }: Measurement): string => (figure === null ? '-' : `${figure} ${unit}`);
 
-const columns = ({ goal, figure, unit, limit, because }: Measurement): readonly string[] => [
-  goal,
-  `${figure} ${unit}`,
-  `≤ ${limit}`,
-  because,
+const columns = (measurement: Measurement): readonly string[] => [
+  verdictOf(measurement),
+  measurement.goal,
+  figureOf(measurement),
+  `${measurement.atLeast === true ? '≥' : '≤'} ${measurement.limit}`,
+  measurement.spread === undefined ? '' : `${measurement.spread[0]} to ${measurement.spread[1]}`,
+  measurement.because,
 ];
 
 /** Lines of cells, each column as wide as its widest cell, with the verdict in front. */
 function tableOf(measurements: readonly Measurement[]): string {
-  const rows = measurements.map((measurement) => [verdictOf(measurement), ...columns(measurement)]);
+  const rows = measurements.map(columns);
   const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
   const lines = rows.map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  '));
   return lines.map((line) => `  ${line.trimEnd()}\n`).join('');
@@ -86,16 +103,25 @@ function tableOf(measurements: readonly Measurement[]): string {
 
 const jsonOf = (group: GoalGroup, measurements: readonly Measurement[]): string =>
   measurements
-    .map((measurement) => JSON.stringify({ group: group.name, ...measurement, met: isMet(measurement) }))
+    .map((measurement) => JSON.stringify({ group: group.name, ...measurement, verdict: verdictOf(measurement) }))
     .map((line) => `${line}\n`)
     .join('');
 
-/** Measures one group, prints it, and says whether the run may still pass. */
+const hasMissed = (measurements: readonly Measurement[]): boolean =>
+  measurements.some((measurement) => verdictOf(measurement) === 'MISSED');
+
+/** A clock on the wall runs for the whole machine: what it shows is believed the second time. */
+async function measuredFairly(group: GoalGroup): Promise<readonly Measurement[]> {
+  const first = await group.measure();
+  return group.kind === 'wall' && hasMissed(first) ? group.measure() : first;
+}
+
+/** Measures one group, prints it, and says whether all its goals are met. */
 async function runGroup(group: GoalGroup, json: boolean): Promise<boolean> {
   if (!json) process.stdout.write(`${group.name}: ${group.about}\n`);
-  const measurements = await group.measure();
+  const measurements = await measuredFairly(group);
   process.stdout.write(json ? jsonOf(group, measurements) : `${tableOf(measurements)}\n`);
-  return !group.isExact || measurements.every(isMet);
+  return !hasMissed(measurements);
 }
 
 async function main(args: readonly string[]): Promise<number> {
@@ -104,9 +130,9 @@ async function main(args: readonly string[]): Promise<number> {
     process.stdout.write(wanted.text);
     return 0;
   }
-  let mayPass = true;
-  for (const group of wanted.groups) mayPass = (await runGroup(group, wanted.json)) && mayPass;
-  return mayPass ? 0 : 1;
+  let isMet = true;
+  for (const group of wanted.groups) isMet = (await runGroup(group, wanted.json)) && isMet;
+  return isMet ? 0 : 1;
 }
 
 try {

@@ -5,6 +5,8 @@ const started = performance.now();
 const { handler } = require(process.argv[2]);
 const importMs = performance.now() - started;
 
+const milliseconds = ({ user, system }) => (user + system) / 1000;
+
 const invoke = async ({ requestId, limitMs, event }) => {
   const endsAt = performance.now() + limitMs;
   const context = { awsRequestId: requestId, getRemainingTimeInMillis: () => Math.max(0, endsAt - performance.now()) };
@@ -13,8 +15,15 @@ const invoke = async ({ requestId, limitMs, event }) => {
     (result) => ({ result, error: null }),
     ({ name, message, code }) => ({ result: null, error: { name, message, code } }),
   );
-  const { user, system } = process.cpuUsage(begun);
-  return { ...answer, cpuMs: (user + system) / 1000, ms: performance.now() + limitMs - endsAt };
+  const cpuMs = milliseconds(process.cpuUsage(begun));
+  const peakRssBytes = process.resourceUsage().maxRSS * 1024;
+  return {
+    ...answer,
+    cpuMs,
+    processCpuMs: milliseconds(process.cpuUsage()),
+    peakRssBytes,
+    ms: performance.now() + limitMs - endsAt,
+  };
 };
 
 process.on('message', (message) => {

@@ -11,6 +11,9 @@ export interface Invoked {
   readonly result: { readonly function: string; readonly counts: Readonly<Record<string, number>> } | null;
   readonly error: { readonly name: string; readonly message: string; readonly code?: string } | null;
   readonly cpuMs: number;
+  /** Of the whole process so far: start and import as well. */
+  readonly processCpuMs: number;
+  readonly peakRssBytes: number;
   readonly ms: number;
 }
 
