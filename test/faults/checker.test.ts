@@ -153,6 +153,12 @@ describe('U: one Job for an attempt, and never two at once', () => {
         jobs: [gone, again],
         executions: [anExecution(), secondExecution],
       },
+      'a Job made again for a task retry, a moment after it': {
+        jobs: [
+          aJob({ key: 'v3', createdAt: at('+1s'), finishedAt: at('+58s'), deletedAt: at('+59s') }),
+          aJob({ uid: 'uid-2', key: 'v3', createdAt: at('+60s'), finishedAt: at('+2m') }),
+        ],
+      },
       'two executions at once': {
         jobs: [aJob(), again],
         executions: [early, anExecution({ jobUid: 'uid-2' }), anExecution({ jobUid: 'uid-2', startedAt: at('+50s') })],
@@ -170,6 +176,12 @@ describe('U: one Job for an attempt, and never two at once', () => {
         jobs: [
           aJob(),
           aJob({ uid: 'uid-2', name: 'etl-2', key: 'uid-1', createdAt: at('+60s'), finishedAt: at('+2m') }),
+        ],
+      },
+      'the next task retry of a run whose Jobs are gone': {
+        jobs: [
+          aJob({ key: 'v3', deletedAt: at('+700s') }),
+          aJob({ uid: 'uid-2', key: 'v3', createdAt: at('+30m'), finishedAt: at('+31m') }),
         ],
       },
       'another agent that came a moment before': { jobs: [{ ...foreign, createdAt: at('-118s') }, aJob()] },

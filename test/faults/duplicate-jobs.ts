@@ -19,7 +19,7 @@ export function duplicateJobs(witnessed: Witnessed, limits: Limits): readonly Vi
     const jobs = jobsOf(witnessed, runId);
     const ours = jobs.filter(({ stackId }) => stackId === witnessed.stackId);
     return [
-      ...pairsOf(ours).flatMap(([first, second]) => judgePair(witnessed, first, second)),
+      ...pairsOf(ours).flatMap((pair) => judgePair(witnessed, limits, pair)),
       ...besideForeign(jobs, { witnessed, limits }),
       ...twoExecutions(witnessed, runId, ours),
       ...withoutClaim(witnessed, runId, ours),
@@ -27,10 +27,18 @@ export function duplicateJobs(witnessed: Witnessed, limits: Limits): readonly Vi
   });
 }
 
-function judgePair(witnessed: Witnessed, first: WitnessedJob, second: WitnessedJob): readonly string[] {
+/** The next retry of a run whose Jobs are all gone has the key of the one before: nothing of that can still arrive. */
+const isAnotherRetry = ({ quietAgeMs }: Limits, first: WitnessedJob, second: WitnessedJob): boolean =>
+  !/^\d+$/u.test(first.key ?? '') && msBetween(first.createdAt, second.createdAt) > quietAgeMs;
+
+function judgePair(
+  witnessed: Witnessed,
+  limits: Limits,
+  [first, second]: readonly [WitnessedJob, WitnessedJob],
+): readonly string[] {
   const names = `${first.name} (${first.uid}) and ${second.name} (${second.uid})`;
   if (overlap(spanOfJob(first), spanOfJob(second))) return [`two live Jobs at once: ${names}`];
-  if (first.key !== second.key) return [];
+  if (first.key !== second.key || isAnotherRetry(limits, first, second)) return [];
   // Made again under its key: allowed while nothing of the flow has begun (an early pod, a node lost before the start).
   // A person who deletes a Job takes its name free, and with it the only lock there is.
   const began = executionsOf(witnessed, first.runId).some(
