@@ -161,7 +161,7 @@ describe('U: one Job for an attempt, and never two at once', () => {
       },
       'two executions at once': {
         jobs: [aJob(), again],
-        executions: [early, anExecution({ jobUid: 'uid-2' }), anExecution({ jobUid: 'uid-2', startedAt: at('+50s') })],
+        executions: [early, anExecution({ endedAt: at('+310s'), outcome: 'killed' }), secondExecution],
       },
       'a Job beside that of another agent': { jobs: [foreign, aJob()] },
       'a Job that was made without a claim': { jobs: [aJob({ key: '2' })] },
@@ -183,6 +183,9 @@ describe('U: one Job for an attempt, and never two at once', () => {
           aJob({ key: 'v3', deletedAt: at('+700s') }),
           aJob({ uid: 'uid-2', key: 'v3', createdAt: at('+30m'), finishedAt: at('+31m') }),
         ],
+      },
+      'two pods of one Job, as its author wanted': {
+        executions: [anExecution(), anExecution({ startedAt: at('+30s') })],
       },
       'another agent that came a moment before': { jobs: [{ ...foreign, createdAt: at('-118s') }, aJob()] },
       'another agent whose Job is over': { jobs: [{ ...foreign, finishedAt: at('+1s') }, aJob()] },

@@ -67,7 +67,9 @@ function twoExecutions(witnessed: Witnessed, runId: string, ours: readonly Witne
   const working = executionsOf(witnessed, runId).filter(
     (execution) => uids.has(execution.jobUid) && hasWorked(execution),
   );
+  // Several pods of one Job are what its author asked for, with a backoffLimit or a policy of replacement.
   return pairsOf(working)
+    .filter(([a, b]) => a.jobUid !== b.jobUid)
     .filter(([a, b]) => overlap(spanOfExecution(a), spanOfExecution(b)))
     .map(([a, b]) => `two executions at once, of Jobs ${a.jobUid} and ${b.jobUid}`);
 }
