@@ -14,8 +14,9 @@ import { quietAgeMs } from './limits.ts';
 import { runDispatchTick, type StandingWarning } from './ticks/dispatch-tick.ts';
 
 function dispatchPolicy(config: Config): DispatchPolicy {
-  const { stackId, maxInFlight, maxPerTick, labelLimits, lateRunLimitMs, dispatchPaused: paused } = config;
-  return { stackId, maxInFlight, maxPerTick, labelLimits, lateRunLimitMs, paused };
+  const { stackId, maxInFlight, maxPerTick, labelLimits, lateRunLimitMs, infraRetries } = config;
+  const limits = { maxInFlight, maxPerTick, labelLimits, lateRunLimitMs };
+  return { stackId, ...limits, infraRetries, paused: config.dispatchPaused };
 }
 
 /** What an operator chose and should be told about as long as it is so. */

@@ -2,8 +2,9 @@ import type { V1Job } from '@kubernetes/client-node';
 
 import type { JobSnapshot } from './cluster.ts';
 import type { FlowRun } from './flow-run.ts';
-import { claimsOf, claimTokenOf, effectiveState, leaseIsOver, type ClaimToken } from './history.ts';
+import { claimsOf, claimTokenOf, effectiveState, isCancelled, leaseIsOver, type ClaimToken } from './history.ts';
 import { isJsonObject, type JsonObject } from './json.ts';
+import { isTakenOver } from './ownership.ts';
 
 /** How a due run came to the poll: scheduled, Running with a due task retry, or claimed by this stack and quiet since. */
 export type DueKind = 'scheduled' | 'retry' | 'claim';
@@ -23,6 +24,8 @@ export interface DispatchPolicy {
   readonly labelLimits: ReadonlyMap<string, number>;
   /** Runs late by more are held; null: none are. Milliseconds. */
   readonly lateRunLimitMs: number | null;
+  /** With 0 reconcile fails every Running run whose newest Job failed; above, not those that infrastructure ended. */
+  readonly infraRetries: number;
   readonly paused: boolean;
 }
 
@@ -67,7 +70,7 @@ export interface Hold {
   readonly rule: string;
   readonly run: FlowRun;
   readonly why: string;
-  /** A claim that backs off needs one, or the next poll does not see it in time and Lazarus does. */
+  /** A claim of ours that has to wait needs one, or the server's Lazarus takes it for lost after ten minutes. */
   readonly heartbeat: boolean;
 }
 
@@ -101,7 +104,8 @@ interface HoldRule {
   readonly name: string;
   readonly matches: (observed: Observed) => boolean;
   readonly why: (observed: Observed) => string;
-  readonly heartbeat?: boolean;
+  /** A claim that this rule holds is wanted all the same, and is kept alive. */
+  readonly keepsClaim?: boolean;
 }
 
 /** Free places, by the stack and by label; taken in the order of the plan. */
@@ -157,6 +161,26 @@ function backOffEnds({ run, token, input }: Observed): Date | null {
   return new Date(last.at.getTime() + Math.min(2 ** (claims.length - 1), 15) * 60_000);
 }
 
+/** Reconcile looks at every Job once a minute; this long after its end it has decided about it, if it works at all. */
+const judgedWithinMs = 300_000;
+
+/**
+ * The run is Running and its newest Job failed. That is reconcile's to judge: a retry made meanwhile would run under the
+ * Failed that reconcile writes on a list without it.
+ */
+function hasUnjudgedJob({ run, jobs, input: { policy, now } }: Observed): boolean {
+  const job = newest(jobs);
+  if (job?.phase !== 'failed' || job.stackId !== policy.stackId || isTakenOver(run, job, policy.stackId)) return false;
+  const since = (job.finishedAt ?? job.createdAt).getTime();
+  return policy.infraRetries === 0 || now.getTime() - since < judgedWithinMs;
+}
+
+/** A claim of ours without a Job, still wanted: only dispatch looks after it. */
+function isStandingClaim({ kind, run, token, jobs, input: { policy } }: Observed): boolean {
+  if (kind !== 'claim' || token?.stack !== policy.stackId || jobs.some((job) => job.key === token.key)) return false;
+  return effectiveState(run.history, policy.stackId)?.state === 'Scheduled';
+}
+
 /** Order is meaning: the first rule that matches holds the run; a run that none matches is submitted. */
 const holdRules: readonly HoldRule[] = [
   {
@@ -164,6 +188,7 @@ const holdRules: readonly HoldRule[] = [
     name: 'paused-by-operator',
     matches: ({ input }) => input.policy.paused,
     why: () => 'DISPATCH_PAUSED is set',
+    keepsClaim: true,
   },
   {
     // A name is a lock only while the object exists, and a Job being deleted can still set Running (protocol rule 5).
@@ -214,7 +239,7 @@ const holdRules: readonly HoldRule[] = [
     matches: (observed) =>
       observed.kind === 'claim' && (backOffEnds(observed) ?? observed.input.now) > observed.input.now,
     why: (observed) => `refused before; claimed again after ${backOffEnds(observed)?.toISOString()}`,
-    heartbeat: true,
+    keepsClaim: true,
   },
   {
     name: 'retry-no-longer-due',
@@ -222,9 +247,22 @@ const holdRules: readonly HoldRule[] = [
     why: () => 'no task run of it is due',
   },
   {
+    // A Running that the pod wrote over a cancel does not end the cancel (protocol rules 4 and 14).
+    name: 'retry-of-a-cancelled-run',
+    matches: ({ kind, run, input }) => kind === 'retry' && isCancelled(run, input.policy.stackId),
+    why: () => 'the run was cancelled, and nobody scheduled it afresh',
+  },
+  {
+    // Two decisions about one failed Job must not be made at once (protocol rules 12 and 17).
+    name: 'failed-job-not-judged-yet',
+    matches: (observed) => observed.kind === 'retry' && hasUnjudgedJob(observed),
+    why: ({ jobs }) => `reconcile decides about the failed Job ${newest(jobs)?.name}`,
+  },
+  {
     name: 'not-due-within-this-invocation',
     matches: ({ startAt, input }) => startAt > input.horizon,
     why: ({ startAt }) => `due at ${startAt.toISOString()}`,
+    keepsClaim: true,
   },
   {
     name: 'later-than-the-limit',
@@ -238,16 +276,19 @@ const holdRules: readonly HoldRule[] = [
     name: 'at-capacity',
     matches: ({ slots }) => !slots.free,
     why: ({ input }) => `MAX_IN_FLIGHT is ${input.policy.maxInFlight}`,
+    keepsClaim: true,
   },
   {
     name: 'label-at-capacity',
     matches: ({ slots, run }) => slots.fullLabel(run.labels) !== null,
     why: ({ slots, run }) => `label ${slots.fullLabel(run.labels)} is at its limit (LABEL_LIMITS, PROFILES)`,
+    keepsClaim: true,
   },
   {
     name: 'tick-is-full',
     matches: ({ slots }) => !slots.leftThisTick,
     why: ({ input }) => `MAX_PER_TICK is ${input.policy.maxPerTick}`,
+    keepsClaim: true,
   },
 ];
 
@@ -286,9 +327,8 @@ function keyOf({ kind, run, token, jobs }: Observed): string {
 function decide(observed: Observed): DispatchDecision {
   const { run, kind, startAt, input, slots } = observed;
   const rule = holdRules.find((candidate) => candidate.matches(observed));
-  if (rule !== undefined) {
-    return { kind: 'hold', rule: rule.name, run, why: rule.why(observed), heartbeat: rule.heartbeat ?? false };
-  }
+  const heartbeat = (rule?.keepsClaim ?? true) && isStandingClaim(observed);
+  if (rule !== undefined) return { kind: 'hold', rule: rule.name, run, why: rule.why(observed), heartbeat };
   const common = {
     run,
     mode: kind === 'retry' ? 'retry' : 'claim',
@@ -297,7 +337,7 @@ function decide(observed: Observed): DispatchDecision {
     startAt,
   } as const;
   const draft = input.draft(run, common);
-  if (draft.kind === 'not-yet') return { kind: 'hold', rule: notYetRule, run, why: draft.why, heartbeat: false };
+  if (draft.kind === 'not-yet') return { kind: 'hold', rule: notYetRule, run, why: draft.why, heartbeat };
   if (draft.kind === 'refused') return { kind: 'reject', ...common, rule: draft.rule, message: draft.message };
   slots.take(run.labels);
   return { kind: 'submit', ...common, rule: submitRules[kind], job: draft.job, warnings: draft.warnings };

@@ -85,6 +85,12 @@ export function effectiveState(history: readonly StateRow[], stackId: string): S
   return effective;
 }
 
+/** A user's cancel is in force, whatever a pod that had not heard of it wrote since. */
+export function isCancelled({ history }: { readonly history: readonly StateRow[] }, stackId: string): boolean {
+  const effective = effectiveState(history, stackId);
+  return effective !== null && isCancel(effective);
+}
+
 /** The row whose state stands: the last one of the history. */
 export function lastRow(history: readonly StateRow[]): StateRow | null {
   return inOrder(history).at(-1) ?? null;

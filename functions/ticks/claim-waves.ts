@@ -2,7 +2,7 @@ import { judgeClaim } from '../core/claim.ts';
 import type { Reject, Submit } from '../core/dispatch-plan.ts';
 import type { FlowRun, FlowRunId } from '../core/flow-run.ts';
 import { sameTruth } from '../core/guarded-write.ts';
-import { claimsOf } from '../core/history.ts';
+import { claimsOf, isCancelled } from '../core/history.ts';
 import { failedState, restoredState, submittedState } from '../core/states.ts';
 import type { Outcome, OutcomeKind } from '../core/tick-report.ts';
 import type { CreateAnswer, Refusal } from '../kubernetes/contract.ts';
@@ -65,6 +65,7 @@ export class ClaimWaves {
   #lastWaveMs = firstWaveMs;
   #unanswered = false;
   #logs: RunLog[] = [];
+  readonly #waiting = new Set<FlowRunId>();
   #waves = 0;
   #claimed = 0;
   #slowestStartMs = 0;
@@ -90,6 +91,11 @@ export class ClaimWaves {
   /** Longest time from the due start of a run to its Job. */
   get slowestStartMs(): number {
     return this.#slowestStartMs;
+  }
+
+  /** Runs with a claim of ours whose turn did not come: kept alive until it does. */
+  get waiting(): ReadonlySet<FlowRunId> {
+    return this.#waiting;
   }
 
   /** The refusal that ended the claiming, or null. */
@@ -125,7 +131,10 @@ export class ClaimWaves {
   }
 
   #hold(items: readonly Item[]): void {
-    for (const item of items) this.#say(item, 'held', this.#whyNoMore());
+    for (const item of items) {
+      this.#say(item, 'held', this.#whyNoMore());
+      if (item.run.state === 'Submitted') this.#waiting.add(item.run.id);
+    }
   }
 
   #mayClaim(): boolean {
@@ -224,7 +233,8 @@ export class ClaimWaves {
     const fresh = this.#read.runs.get(item.run.id);
     if (fresh === undefined) return this.#stop(item, 'unknown', 'the run could not be read after the claim');
     if (item.mode === 'retry') {
-      const due = fresh.state === 'Running' && fresh.dueTaskRuns > 0;
+      const { stackId } = this.#settings;
+      const due = fresh.state === 'Running' && fresh.dueTaskRuns > 0 && !isCancelled(fresh, stackId);
       return due || this.#stop(item, 'superseded', `the run is ${fresh.state}, no task retry is due`);
     }
     const verdict = judgeClaim(fresh, item.claimId, this.#settings.stackId);

@@ -76,7 +76,7 @@ class DispatchTick {
   readonly #invocation: Invocation;
   readonly #budget: Budget;
   readonly #record: TickRecord;
-  readonly #backingOff = new Set<FlowRunId>();
+  readonly #kept = new Set<FlowRunId>();
   #logs: readonly RunLog[] = [];
   #cluster: Cluster | null = null;
 
@@ -211,13 +211,14 @@ class DispatchTick {
     this.#record.add({ waves: waves.waves, claimed: waves.claimed });
     this.#record.raise({ slowest_start_ms: waves.slowestStartMs });
     this.#logs = waves.takeLogs();
+    for (const id of waves.waiting) this.#kept.add(id);
     return problemOf(waves);
   }
 
-  /** Log lines that no claim batch took along, and the heartbeats of claims that back off: one request, if any. */
+  /** Log lines that no claim batch took along, and the heartbeats of claims that have to wait: one request, if any. */
   async #sayLast(): Promise<void> {
     const logs = this.#logs;
-    const heartbeats = [...this.#backingOff];
+    const heartbeats = [...this.#kept];
     if (logs.length + heartbeats.length === 0) return;
     const answers = await this.#deps.prefect.write({
       states: [],
@@ -232,7 +233,7 @@ class DispatchTick {
     for (const decision of decisions) {
       this.#deps.events.decided(decision);
       if (decision.kind !== 'hold') continue;
-      if (decision.heartbeat) this.#backingOff.add(decision.run.id);
+      if (decision.heartbeat) this.#kept.add(decision.run.id);
       const { rule, run, why } = decision;
       this.#record.keep({ kind: 'held', rule, action: 'create-job', runId: run.id, job: null, why });
     }

@@ -53,6 +53,16 @@ export const dispatchRuleTexts: readonly RuleText[] = [
     what: 'held: the flow process took it itself',
   },
   {
+    rule: 'retry-of-a-cancelled-run',
+    when: 'a task retry is due, but the run was cancelled and its pod wrote Running over that',
+    what: 'held; reconcile ends the run as Cancelled',
+  },
+  {
+    rule: 'failed-job-not-judged-yet',
+    when: 'a task retry is due, and the newest Job of the run failed',
+    what: 'held: reconcile fails the run. With `INFRA_RETRIES` above 0 it may leave it to the retry, which is made five minutes later',
+  },
+  {
     rule: 'not-due-within-this-invocation',
     when: 'the start time lies beyond what is left of this invocation',
     what: 'held for the next tick',

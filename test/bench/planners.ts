@@ -37,7 +37,7 @@ function dispatchMs(): number {
   const jobs = Array.from({ length: many }, (_, n) =>
     aJob({ runId: aRunId(many + n), uid: `job-${n}`, phase: 'complete' }),
   );
-  const limits = { maxInFlight: many, maxPerTick: many, labelLimits: new Map(), lateRunLimitMs: null };
+  const limits = { maxInFlight: many, maxPerTick: many, labelLimits: new Map(), lateRunLimitMs: null, infraRetries: 0 };
   const policy = { stackId: STACK, paused: false, ...limits };
   const draft = () => ({ kind: 'job', job: {}, warnings: [] }) as const;
   return medianMs(

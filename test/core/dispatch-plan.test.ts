@@ -19,6 +19,7 @@ const policy: DispatchPolicy = {
   maxPerTick: 1000,
   labelLimits: new Map(),
   lateRunLimitMs: null,
+  infraRetries: 0,
   paused: false,
 };
 
@@ -136,6 +137,78 @@ describe('one due run', () => {
       wantKey: 'v3',
     },
     'a task retry while a Job is active': { due: retry, jobs: [aJob()], want: 'hold active-job' },
+    'a task retry after the newest Job failed: reconcile fails the run, however long it takes': {
+      due: retry,
+      jobs: [aJob({ phase: 'failed', finishedAt: at('-10h') })],
+      want: 'hold failed-job-not-judged-yet',
+    },
+    'a task retry after an older Job failed': {
+      due: retry,
+      jobs: [
+        aJob({ phase: 'failed', uid: 'older', createdAt: at('-30m'), finishedAt: at('-25m') }),
+        aJob({ phase: 'complete', uid: 'newer', createdAt: at('-20m') }),
+      ],
+      want: 'submit task-retry-due',
+      wantKey: 'newer',
+    },
+    'a task retry after a failed Job that infrastructure may have ended, within five minutes': {
+      due: retry,
+      jobs: [aJob({ phase: 'failed', finishedAt: at('-299s') })],
+      policy: { infraRetries: 1 },
+      want: 'hold failed-job-not-judged-yet',
+    },
+    'a task retry after a failed Job that infrastructure may have ended, five minutes later': {
+      due: retry,
+      jobs: [aJob({ phase: 'failed', finishedAt: at('-300s') })],
+      policy: { infraRetries: 1 },
+      want: 'submit task-retry-due',
+    },
+    'a task retry after the failed Job of the ordinary agent: nobody judges it': {
+      due: retry,
+      jobs: [aJob({ phase: 'failed', finishedAt: at('-1m'), stackId: null })],
+      want: 'submit task-retry-due',
+    },
+    'a task retry after a failed Job, and somebody else claimed the run since': {
+      due: {
+        kind: 'retry',
+        run: aFlowRun({
+          history: [
+            aClaimRow({ at: '-5m', version: 2, key: '1', by: OTHER_STACK }),
+            aRow({ state: 'Running', at: '-4m', version: 3 }),
+          ],
+          dueTaskRuns: 1,
+        }),
+      },
+      jobs: [aJob({ phase: 'failed', finishedAt: at('-8m') })],
+      want: 'submit task-retry-due',
+    },
+    'a task retry of a run that was cancelled, and that its pod set Running again': {
+      due: {
+        kind: 'retry',
+        run: aFlowRun({
+          history: [
+            aRow({ state: 'Cancelled', at: '-21m', version: 3 }),
+            aRow({ state: 'Running', at: '-20m', version: 4 }),
+          ],
+          dueTaskRuns: 1,
+        }),
+      },
+      want: 'hold retry-of-a-cancelled-run',
+    },
+    'a task retry of a run that was cancelled and scheduled afresh': {
+      due: {
+        kind: 'retry',
+        run: aFlowRun({
+          history: [
+            aRow({ state: 'Cancelled', at: '-22m', version: 3 }),
+            aRow({ state: 'Scheduled', at: '-21m', version: 4 }),
+            aRow({ state: 'Running', at: '-20m', version: 5 }),
+          ],
+          dueTaskRuns: 1,
+        }),
+      },
+      want: 'submit task-retry-due',
+    },
     'a task retry that nobody waits for any more': {
       due: { kind: 'retry', run: aFlowRun({ history: [aRow({ state: 'Running', at: '-20m', version: 3 })] }) },
       want: 'hold retry-no-longer-due',
@@ -212,6 +285,77 @@ describe('re-claims of a key back off', () => {
       const [decision] = plan([{ kind: 'claim', run: claims(n, last) }]);
       assert.equal(decision?.kind, want);
       if (decision?.kind === 'hold') assert.deepEqual([decision.rule, decision.heartbeat], ['backing-off', true]);
+    });
+  }
+});
+
+describe('a claim that is held for want of room is kept alive: the server’s Lazarus would start it again', () => {
+  const full = { jobs: [aJob({ runId: aRunId(2), runLabels: ['gpu'] })] };
+  const onGpu: DueRun = { kind: 'claim', run: aFlowRun({ history: [scheduledRow, quietClaim], labels: ['gpu'] }) };
+  const ofOthers = aFlowRun({
+    history: [scheduledRow, aClaimRow({ at: '-5m', version: 2, key: '1', until: '-3m', by: OTHER_STACK })],
+  });
+  const covered = aFlowRun({
+    history: [scheduledRow, aRow({ state: 'Cancelled', at: '-6m', version: 2 }), quietClaim],
+  });
+  const paused = { policy: { paused: true } };
+  const cases: Record<string, { due: DueRun; rest: Parameters<typeof plan>[1]; want: string; wantBeat: boolean }> = {
+    'paused by the operator': { due: claimed, rest: paused, want: 'paused-by-operator', wantBeat: true },
+    'paused, and never claimed': { due, rest: paused, want: 'paused-by-operator', wantBeat: false },
+    'paused, and claimed by another stack': {
+      due: { kind: 'claim', run: ofOthers },
+      rest: paused,
+      want: 'paused-by-operator',
+      wantBeat: false,
+    },
+    'paused, and cancelled beneath the claim': {
+      due: { kind: 'claim', run: covered },
+      rest: paused,
+      want: 'paused-by-operator',
+      wantBeat: false,
+    },
+    'paused, and the Job is there: reconcile looks after it': {
+      due: claimed,
+      rest: { ...paused, jobs: [aJob({ phase: 'complete' })] },
+      want: 'paused-by-operator',
+      wantBeat: false,
+    },
+    'no place in the stack': {
+      due: claimed,
+      rest: { ...full, policy: { maxInFlight: 1 } },
+      want: 'at-capacity',
+      wantBeat: true,
+    },
+    'no place under the label': {
+      due: onGpu,
+      rest: { ...full, policy: { labelLimits: new Map([['gpu', 1]]) } },
+      want: 'label-at-capacity',
+      wantBeat: true,
+    },
+    'no place in this tick': {
+      due: claimed,
+      rest: { policy: { maxPerTick: 0 } },
+      want: 'tick-is-full',
+      wantBeat: true,
+    },
+    'the template cannot be read': {
+      due: claimed,
+      rest: { draft: () => ({ kind: 'not-yet', why: 'S3 is away' }) },
+      want: 'template-not-read-yet',
+      wantBeat: true,
+    },
+    'a task retry has no claim': {
+      due: retry,
+      rest: { ...full, policy: { maxInFlight: 1 } },
+      want: 'at-capacity',
+      wantBeat: false,
+    },
+  };
+  for (const [name, { due: run, rest, want, wantBeat }] of Object.entries(cases)) {
+    it(name, () => {
+      const [decision] = plan([run], rest);
+      assert.equal(decision?.rule, want);
+      assert.equal(decision?.kind === 'hold' && decision.heartbeat, wantBeat);
     });
   }
 });

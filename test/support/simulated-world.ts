@@ -111,8 +111,9 @@ export class Container {
     const { clock } = this.#world;
     const config = this.#config;
     const prefect = this.#prefect();
-    const { stackId, maxInFlight, maxPerTick, labelLimits, lateRunLimitMs, dispatchPaused: paused } = config;
-    const policy = { stackId, maxInFlight, maxPerTick, labelLimits, lateRunLimitMs, paused };
+    const { stackId, maxInFlight, maxPerTick, labelLimits, lateRunLimitMs, infraRetries } = config;
+    const limits = { maxInFlight, maxPerTick, labelLimits, lateRunLimitMs };
+    const policy = { stackId, ...limits, infraRetries, paused: config.dispatchPaused };
     const { agentName, createConcurrency, pendingGraceMs } = config;
     const drafter = prepareDrafts(config, {
       tenantId: () => prefect.tenantId(),

@@ -192,6 +192,20 @@ describe('creates that are not answered with 201', () => {
     }
     assert.ok(heartbeats.size > 20);
   });
+
+  it('a claim that an operator’s pause holds gets heartbeats as well', async () => {
+    const { world, runId, agent } = aWorld();
+    world.onKubernetes = refusing(refusal(403, 'exceeded quota: jobs'));
+    await agent.dispatch();
+    const paused = world.container({ DISPATCH_PAUSED: 'true' });
+    for (let minutes = 0; minutes < 60; minutes += 1) {
+      await paused.dispatch();
+      const beat = world.prefect.tables.flow_run.get(runId)?.heartbeat ?? 0;
+      assert.ok(world.clock.now().getTime() * 1000 - beat < 10 * minute * 1000, `stale after ${minutes} min`);
+      world.clock.advance(minute);
+    }
+    assert.equal(stateOf(world, runId), 'Submitted');
+  });
 });
 
 describe('a task retry', () => {

@@ -1,0 +1,15 @@
+import type { JobSnapshot } from './cluster.ts';
+import type { FlowRun } from './flow-run.ts';
+import { contextOf, inOrder } from './history.ts';
+
+/** The newest Submitted row: the last claim of a run, whoever made it. A Running after it drops the token. */
+const lastClaim = ({ history }: FlowRun) => inOrder(history).findLast((row) => row.state === 'Submitted') ?? null;
+
+const stackOf = (row: ReturnType<typeof lastClaim>): unknown =>
+  row === null ? null : contextOf(row.serializedState)['stack'];
+
+/** Somebody else has claimed the run since the Job was made: the run is at work elsewhere, whatever became of the Job. */
+export function isTakenOver(run: FlowRun, job: JobSnapshot, stackId: string): boolean {
+  const claim = lastClaim(run);
+  return claim !== null && stackOf(claim) !== stackId && claim.createdMicros / 1000 > job.createdAt.getTime();
+}

@@ -1,0 +1,52 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+
+import { setTaskRunState } from '../../infra/local/prefect-api/seed.ts';
+import { aWorld, before, end, isCreate, minute, set, stateOf } from '../support/protocol-world.ts';
+import { at } from '../support/time.ts';
+
+/** A Running run whose Job ended like this, and whose task retry has been due for a minute. */
+async function aDueRetry(ended: 'Complete' | 'Failed', env: Readonly<Record<string, string>> = {}) {
+  const { world, runId, agent } = aWorld(env);
+  await agent.dispatch();
+  set(world, runId, 'Running');
+  const [task] = world.prefect.tables.task_run.by('flow_run_id', runId);
+  const state = { type: 'Retrying', run_count: 1, start_time: at('+10m').toISOString() };
+  setTaskRunState(world.prefect, { taskRunId: task?.id ?? '', state }, world.clock.now());
+  end(world, runId, ended);
+  world.clock.advance(11 * minute);
+  return { world, runId, agent };
+}
+
+describe('a task retry that is due (protocol rule 17)', () => {
+  it('gets its next Job after a Job that ended well', async () => {
+    const { world, runId, agent } = await aDueRetry('Complete');
+    await agent.dispatch();
+    assert.equal(world.jobsOf(runId).length, 2);
+  });
+
+  it('gets none after a Job that failed: reconcile fails the run, and no Job runs under that Failed', async () => {
+    const { world, runId, agent } = await aDueRetry('Failed');
+    await agent.dispatch();
+    assert.equal(world.jobsOf(runId).length, 1);
+    await agent.reconcile();
+    assert.equal(stateOf(world, runId), 'Failed');
+    await agent.dispatch();
+    assert.equal(world.jobsOf(runId).length, 1);
+  });
+
+  it('gets none when the run is being cancelled since the poll, and its pod wrote Running over that', async () => {
+    const { world, runId, agent } = await aDueRetry('Complete');
+    world.onKubernetes = before(
+      (request) => !isCreate(request),
+      () => {
+        set(world, runId, 'Cancelling');
+        world.clock.advance(2_001);
+        set(world, runId, 'Running');
+      },
+    );
+    const report = await agent.dispatch();
+    assert.equal(world.jobsOf(runId).length, 1);
+    assert.equal(report.counts.superseded, 1);
+  });
+});
