@@ -109,10 +109,10 @@ async function ensurePython(packages: PythonPackages): Promise<string> {
 export const ensurePrefectPython = async (): Promise<string> => ensurePython(prefect);
 
 const aws: PythonPackages = {
-  what: 'cfn-lint 1.58.0',
+  what: 'The AWS emulator',
   requirements: 'requirements-aws.txt',
   versions: ['3.11'],
 };
 
-/** Python with the linter of CloudFormation templates (cfn-lint). Throws MissingTool. */
+/** Python with an emulator of AWS (ministack) and the linter of templates (cfn-lint). Throws MissingTool. */
 export const ensureAwsPython = async (): Promise<string> => ensurePython(aws);

@@ -1,12 +1,18 @@
 import { ensureAwsPython } from '../../support/python.ts';
 import { runSuite, runTests, testFilesIn, thisTerminal } from '../suite.ts';
 
-const about = `Packages the stack as it is deployed in the ways that the README names, and lints each template with cfn-lint.
-Needs Python 3.11; cfn-lint is installed into the cache.`;
+const about = `Deploys the stack to an emulator of AWS (ministack, with its IAM policies in force) against the local Prefect and
+Kubernetes APIs: secret, invocations, doctor, schedule, logs, update and removal, twice. Lints the packaged templates
+with cfn-lint. Needs Python 3.11; emulator and linter are installed into the cache.`;
 
 async function run(): Promise<number> {
   await ensureAwsPython();
-  return runTests(await testFilesIn(import.meta.dirname), {});
+  // One after the other: each packages, into the one folder that serverless.yml names.
+  for (const file of await testFilesIn(import.meta.dirname)) {
+    const status = await runTests([file], {});
+    if (status !== 0) return status;
+  }
+  return 0;
 }
 
 process.exitCode = await runSuite({ name: 'aws', about, run }, thisTerminal);
