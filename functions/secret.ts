@@ -1,5 +1,7 @@
 import { inspect } from 'node:util';
 
+import { hidden, withoutCredentials, withoutValues } from './redaction.ts';
+
 /** A value that refuses to print itself: in a template, in JSON, in the inspector it is `[secret]`. */
 export class Secret {
   readonly #value: string;
@@ -17,21 +19,20 @@ export class Secret {
     return this.#value === other.#value;
   }
 
-  /** A text of others without the value, in case they repeat what they were sent: bare, in base64 or as in a URL. */
+  /** A text of others without the value, in case they repeat what they were sent, and without what looks like one. */
   hiddenIn(text: string): string {
-    const forms = [this.#value, Buffer.from(this.#value).toString('base64'), encodeURIComponent(this.#value)];
-    return forms.reduce((kept, form) => (form === '' ? kept : kept.replaceAll(form, '[secret]')), text);
+    return withoutCredentials(withoutValues(text, [this.#value]));
   }
 
   toString(): string {
-    return '[secret]';
+    return hidden;
   }
 
   toJSON(): string {
-    return '[secret]';
+    return hidden;
   }
 
   [inspect.custom](): string {
-    return '[secret]';
+    return hidden;
   }
 }

@@ -5,6 +5,7 @@ import { Metrics, MetricUnit } from '@aws-lambda-powertools/metrics';
 import type { DispatchDecision } from './core/dispatch-plan.ts';
 import type { Outcome, TickReport } from './core/tick-report.ts';
 import type { HopReport, Verdict } from './doctor/finding.ts';
+import { withoutCredentials } from './redaction.ts';
 
 /** What identifies the lines of one function; the stack's id is the metrics' only dimension, or they become a bill. */
 export interface TelemetryOptions {
@@ -17,9 +18,15 @@ export interface TelemetryOptions {
 const metricsNamespace = 'PrefectServerlessAgent';
 const serviceName = 'prefect-serverless-agent';
 
-/** Text of a flow author, the cluster or an API: cut, so that one line stays one readable line. */
+/** More of a text than a line has room for, and enough for a credential at its end to be known by its form. */
+const looksAt = 4_096;
+
+/** Text of a flow author, the cluster or an API: without credentials, and cut, so that one line stays one readable line. */
 const longest = 1_024;
-const cut = (text: string): string => (text.length > longest ? `${text.slice(0, longest)}…` : text);
+function cut(text: string): string {
+  const clean = withoutCredentials(text.slice(0, looksAt));
+  return clean.length > longest ? `${clean.slice(0, longest)}…` : clean;
+}
 
 const levels: Readonly<Record<TelemetryOptions['logLevel'], LogLevel>> = {
   DEBUG: 'DEBUG',

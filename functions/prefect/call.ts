@@ -87,13 +87,19 @@ async function inTime<T>(fetchCredential: () => Promise<T>, signal: AbortSignal)
   }
 }
 
-/** Texts of errors go into logs and outcomes, and a gateway may quote the credential in them. Data is left as it is. */
-function withoutEcho({ data, problems }: OperationAnswer, token: Secret): OperationAnswer {
+const everywhere = (value: unknown, token: Secret): unknown =>
+  JSON.parse(JSON.stringify(value), (_key, each: unknown) => (typeof each === 'string' ? token.hiddenIn(each) : each));
+
+/**
+ * Texts of errors, and reasons why a write was not taken, go into logs and outcomes, and a gateway may quote the
+ * credential in them. What was asked for is left as it is.
+ */
+function withoutEcho({ data, problems }: OperationAnswer, token: Secret, isRead: boolean): OperationAnswer {
   const hidden = ({ message, code }: GraphqlProblem) => ({
     message: token.hiddenIn(message),
     code: token.hiddenIn(code),
   });
-  return { data, problems: problems.map(hidden) };
+  return { data: isRead ? data : everywhere(data, token), problems: problems.map(hidden) };
 }
 
 /** A GraphQL endpoint that takes arrays of operations: transport, credential and failure in one place. */
@@ -154,8 +160,9 @@ export class Endpoint {
       if (problems.length > 0) return batch.operations.map(() => ({ data: null, errors: problems.map(asError) }));
       throw error;
     });
+    const isRead = batch.repeatable;
     const answers =
-      answersOf(raw, batch)?.map((answer) => (token === null ? answer : withoutEcho(answer, token))) ?? null;
+      answersOf(raw, batch)?.map((answer) => (token === null ? answer : withoutEcho(answer, token, isRead))) ?? null;
     if (answers === null) throw unreadableAnswer(this.#options.url);
     if (answers.some(({ problems }) => problems.some(isUnauthenticated))) throw new UnauthenticatedError();
     return answers;

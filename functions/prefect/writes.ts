@@ -1,6 +1,7 @@
 import { setStates, writeLogs, heartbeat } from './documents.ts';
 import type { FlowRunId } from '../core/flow-run.ts';
 import type { JsonObject } from '../core/json.ts';
+import { withoutCredentials } from '../redaction.ts';
 import type { Operation, OperationAnswer } from './call.ts';
 import type { RunLog, StateWrite, WriteAnswer, WriteBatch } from './contract.ts';
 import { isOutage } from './failures.ts';
@@ -18,9 +19,12 @@ const cutMark = ' … [cut]';
 
 const jsonBytes = (value: unknown): number => Buffer.byteLength(JSON.stringify(value));
 
-/** Postgres stores neither NUL nor half a surrogate pair, and would reject the whole call for one of them. */
+/**
+ * Text of others on its way into a state or a run log, where every user of Prefect reads it: without credentials. Postgres
+ * stores neither NUL nor half a surrogate pair, and would reject the whole call for one of them.
+ */
 function storable(text: string): string {
-  return text.toWellFormed().replaceAll('\0', '\uFFFD');
+  return withoutCredentials(text).toWellFormed().replaceAll('\0', '\uFFFD');
 }
 
 /** The message as it may be sent: storable, and cut at the end when it is too long. */

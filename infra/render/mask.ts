@@ -1,6 +1,5 @@
 import { isJsonObject, type Json, type JsonObject } from '../../functions/core/json.ts';
-
-const mask = '[secret]';
+import { hidden, withoutCredentials, withoutValues } from '../../functions/redaction.ts';
 
 /** Variables whose value is nobody's business, by their name. */
 const secretName =
@@ -9,29 +8,13 @@ const secretName =
 /** Switches and numbers of such names say something about secrets and are none. */
 const harmless = /^(?:true|false|none|\d{0,3})$/iu;
 
-/** What is a secret by its form, wherever it stands; the group before it stays. */
-const forms: readonly RegExp[] = [
-  /(?<before>:\/\/[^\s/:@]*:)[^\s/@]+(?=@)/gu,
-  /(?<before>\b(?:Bearer|Basic)\s+)[\w.~+/=-]{8,}/gu,
-  /(?<before>k8s-aws-v1\.)[\w-]+/gu,
-  /(?<before>X-Amz-(?:Signature|Security-Token|Credential)=)[^&\s"]+/giu,
-  /(?<before>-----BEGIN [A-Z ]*PRIVATE KEY-----)[\s\S]*?(?=-----END|$)/gu,
-];
-
 /** A shorter text is too likely to stand somewhere by chance. */
 const shortestSecret = 6;
 
-const spellings = (secret: string): readonly string[] => [
-  secret,
-  Buffer.from(secret).toString('base64'),
-  encodeURIComponent(secret),
-];
-
 /** Masks texts: the given secrets in every spelling, and what looks like one. */
 export function maskText(text: string, secrets: readonly string[]): string {
-  const known = secrets.filter((secret) => secret.length >= shortestSecret).flatMap(spellings);
-  const withoutKnown = known.reduce((rest, secret) => rest.replaceAll(secret, mask), text);
-  return forms.reduce((rest, form) => rest.replaceAll(form, `$<before>${mask}`), withoutKnown);
+  const known = secrets.filter((secret) => secret.length >= shortestSecret);
+  return withoutCredentials(withoutValues(text, known));
 }
 
 /** An entry of a container's environment: the name tells whether its value may be shown. */
@@ -47,5 +30,5 @@ export function maskJson(value: Json, secrets: readonly string[]): Json {
   if (!isJsonObject(value)) return value;
   const entries = Object.entries(value).map(([key, child]) => [key, maskJson(child, secrets)] as const);
   const masked = Object.fromEntries(entries);
-  return isSecretEntry(value) ? { ...masked, value: mask } : masked;
+  return isSecretEntry(value) ? { ...masked, value: hidden } : masked;
 }

@@ -8,6 +8,7 @@ import type { ProxiedRequest, WireFault } from './wire-faults.ts';
 import { wireGrounds } from './wire-grounds.ts';
 
 type Env = Readonly<Record<string, string>>;
+const failures = { to: 'prefect', body: /"type":"Failed"/u } as const;
 const always = { times: Number.POSITIVE_INFINITY };
 
 async function withScene(play: (scene: Scene) => Promise<void>, env: Env = {}): Promise<void> {
@@ -127,4 +128,20 @@ describe('answers that echo what they were sent', () => {
       }),
     );
   }
+
+  matrixRow(50, 'in the data of an answer, as the reason why a state was not taken', () =>
+    withScene(async (scene) => {
+      const [token = ''] = [...scene.grounds.aws.secrets.values()].map(String);
+      scene.aRun({ runConfig: { type: 'LocalRun' } });
+      const message = `not for ${token}, nor for ${Buffer.from(token).toString('base64url')}`;
+      const states = [{ id: null, status: 'ERROR', message }];
+      const body = JSON.stringify([{ data: { set_flow_run_states: { states } } }]);
+      scene.relay.rule(failures, { kind: 'status', status: 200, body });
+
+      await scene.minutes(1);
+
+      assert.match(scene.outputs.join('\n'), /not for \[secret\], nor for \[secret\]/u);
+      scene.judge();
+    }),
+  );
 });

@@ -14,6 +14,7 @@ const foundation = [
   'functions/clock.ts',
   'functions/errors.ts',
   'functions/network.ts',
+  'functions/redaction.ts',
   'functions/secret.ts',
   'functions/source.ts',
 ];
@@ -26,7 +27,8 @@ export const arrows: readonly Part[] = [
   { part: 'functions/errors.ts', imports: [], modules: [] },
   { part: 'functions/limits.ts', imports: [], modules: [] },
   { part: 'functions/network.ts', imports: [], modules: [] },
-  { part: 'functions/secret.ts', imports: [], modules: ['node:util'] },
+  { part: 'functions/redaction.ts', imports: [], modules: [] },
+  { part: 'functions/secret.ts', imports: ['functions/redaction.ts'], modules: ['node:util'] },
   { part: 'functions/source.ts', imports: [], modules: [] },
   { part: 'functions/variables.ts', imports: [], modules: [] },
   { part: 'functions/config-values.ts', imports: [], modules: [] },
@@ -90,7 +92,7 @@ export const arrows: readonly Part[] = [
   },
   {
     part: 'functions/telemetry.ts',
-    imports: ['functions/core/'],
+    imports: ['functions/core/', 'functions/redaction.ts'],
     types: ['functions/config.ts', 'functions/doctor/finding.ts'],
   },
   {
