@@ -105,6 +105,12 @@ export const jobDifferences: readonly JobDifference[] = [
     why: 'The API server takes texts only; its answer does not say where the value stands.',
   },
   {
+    name: 'unknown-field',
+    kind: 'refusal',
+    what: 'A field of a template that the API server does not know fails the run, with its path.',
+    why: "The server drops it from the peer's Jobs without a word: a misspelt setting does nothing, for years.",
+  },
+  {
     name: 'manifest-too-large',
     kind: 'refusal',
     what: 'A Job of more than 1 MiB is refused.',

@@ -1,6 +1,7 @@
 import { jobDifferences, type JobDifference } from '../../functions/core/job-differences.ts';
 import { listMerges, type ListMerge } from '../../functions/core/template-merge.ts';
 import { faultMatrixTable } from './fault-matrix.ts';
+import { serverDifferences, type ServerDifference } from './server-differences.ts';
 import { table } from './table.ts';
 import { templateRuleTexts } from './template-rules.ts';
 
@@ -38,6 +39,16 @@ function differenceTable(): string {
   return table(['difference', 'where', 'what', 'why'], rows);
 }
 
+const judges: Readonly<Record<ServerDifference['kind'], string>> = {
+  'server-refuses': 'the server refuses, we send it',
+  'we-refuse': 'we refuse, the server would take it',
+};
+
+function serverTable(): string {
+  const rows = serverDifferences.map(({ name, kind, what, why }) => [code(name), judges[kind], what, why]);
+  return table(['difference', 'who refuses', 'what', 'why'], rows);
+}
+
 /** Tables outside of the README, by the file that has their markers. */
 export const guideTables: ReadonlyMap<string, ReadonlyMap<string, string>> = new Map([
   [
@@ -49,4 +60,5 @@ export const guideTables: ReadonlyMap<string, ReadonlyMap<string, string>> = new
   ],
   ['infra/guides/fault-matrix.md', new Map([['fault-matrix', faultMatrixTable()]])],
   ['infra/decisions/0009-where-jobs-differ.md', new Map([['job-differences', differenceTable()]])],
+  ['infra/decisions/0011-where-the-api-server-judges-differently.md', new Map([['server-differences', serverTable()]])],
 ]);

@@ -5,6 +5,7 @@ import { jobDifferences } from '../../functions/core/job-differences.ts';
 import { listMerges } from '../../functions/core/template-merge.ts';
 import { templateRules } from '../../functions/core/template-rules.ts';
 import { guideTables } from '../../infra/readme/guide-tables.ts';
+import { serverDifferences } from '../../infra/readme/server-differences.ts';
 import { withTables } from '../../infra/readme/tables.ts';
 import { templateRuleTexts, whyOfRule } from '../../infra/readme/template-rules.ts';
 import { readRepository } from './repository.ts';
@@ -32,6 +33,7 @@ describe('the tables of the guides', () => {
       ...listMerges.map(({ field }) => field),
       ...rules,
       ...jobDifferences.map(({ name }) => name),
+      ...serverDifferences.map(({ name }) => name),
     ]);
   });
 
