@@ -1,7 +1,7 @@
 import { machineOutside } from '../../functions/composition.ts';
 import { versionOfPackage } from '../local/version.ts';
 import { parseOptions, usage, UsageError, type RenderOptions } from './options.ts';
-import { explanationOf, textOf } from './print.ts';
+import { asLine, explanationOf, textOf } from './print.ts';
 import { renderRun } from './render-run.ts';
 import { readSettings, type Env } from './settings.ts';
 
@@ -12,7 +12,7 @@ export interface CommandResult {
   readonly stderr: string;
 }
 
-const linesOf = (sentences: readonly string[]): string => sentences.map((sentence) => `${sentence}\n`).join('');
+const linesOf = (sentences: readonly string[]): string => sentences.map(asLine).join('');
 
 /** The Job on standard output, all else on standard error. */
 async function render(options: RenderOptions, env: Env): Promise<CommandResult> {

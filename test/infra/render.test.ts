@@ -86,6 +86,44 @@ describe('render', () => {
     }
   });
 
+  it('escapes in YAML what parsers strip, fold or refuse, and leaves other scripts readable', async () => {
+    const texts = [
+      '\u00a0',
+      'a\u0085b',
+      '\u2028x',
+      '\ufeff',
+      '\u200b',
+      'a\tb\n',
+      '\u0007',
+      '\u{e0001}',
+      'größe 日本 🦦\n x',
+    ];
+    const env = Object.fromEntries(texts.map((text, index) => [`TEXT_${index}`, text]));
+
+    const { stdout } = await renderFile(aRun({ env, image: '\u00a0:1' }));
+    const { job } = outputOf(await renderFile(aRun({ env, image: '\u00a0:1' }), ['--json']));
+
+    assert.deepEqual(parse(stdout, { version: '1.1' }), job);
+    assert.doesNotMatch(stdout, /(?![ \n])[\p{C}\p{Z}]/u);
+    assert.match(stdout, /"\\u00a0"/u);
+    assert.match(stdout, /größe 日本 🦦/u);
+  });
+
+  it('lets no key of an author begin a line or move the cursor', async () => {
+    const labels = { 'prefect.io/flow_id\nkind: Evil\u001b[2J': 'x' };
+    const removing = aRun({
+      job_template: { metadata: { labels }, spec: { template: { spec: { containers: [{}] } } } },
+    });
+    const refused = aRun({ env: { 'A\nB\u001b[2J': 5 } });
+
+    const yaml = await renderFile(removing, ['--explain']);
+    const { stderr } = await renderFile(refused);
+
+    assert.doesNotMatch(yaml.stdout, /^kind: Evil/mu);
+    assert.equal(outputOf(await renderFile(removing, ['--json'])).removed.length, 1);
+    assert.match(stderr, /^[^\n]*A\\u000aB\\u001b\[2J[^\n]*\n$/u);
+  });
+
   it('prints with --json one object, with the layer of each field that is not the built-in template’s', async () => {
     const { job, provenance, removed, refused } = outputOf(await renderFile(aRun({ image: 'mine:1' }), ['--json']));
 

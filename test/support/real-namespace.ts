@@ -1,11 +1,17 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+
+import { parseAllDocuments } from 'yaml';
 
 import { agentGroup } from '../../infra/rbac.ts';
 import { at, type ContractCluster } from '../contract/kubernetes.cluster.ts';
 import { callApi } from '../kube/api-call.ts';
+import { finished } from './command.ts';
 import type { RealCluster } from './real-cluster.ts';
 
+const root = fileURLToPath(new URL('../..', import.meta.url));
 const longestWaitMs = 30_000;
 
 async function until<Value>(what: string, read: () => Promise<Value | null>): Promise<Value> {
@@ -71,4 +77,22 @@ export async function isAllowed(cluster: ContractCluster, { apiGroup, resource, 
   const answer = await cluster.call('POST /apis/authorization.k8s.io/v1/subjectaccessreviews', { body });
   assert.equal(answer.status, 201, answer.text);
   return at(answer.body, 'status', 'allowed') === true;
+}
+
+/** What an administrator pipes into kubectl, as the real command prints it. */
+async function printedManifests(namespace: string): Promise<Manifest[]> {
+  const child = spawn('npm', ['run', '--silent', 'manifests', '--', '--namespace', namespace], { cwd: root });
+  child.stdin.end();
+  const { status, stdout, stderr } = await finished(child);
+  assert.equal(status, 0, stderr);
+  return parseAllDocuments(stdout).map((document) => document.toJS() as Manifest);
+}
+
+/** A namespace of its own in which the printed manifests are applied and have taken effect. */
+export async function openStackNamespace(access: RealCluster, prefix: string): Promise<ContractCluster> {
+  const cluster = await openNamespace(access, prefix);
+  for (const manifest of await printedManifests(cluster.namespace)) await applyManifest(cluster, manifest);
+  const right = { apiGroup: 'batch', resource: 'jobs', verb: 'list' };
+  await cluster.until('the binding works', async () => ((await isAllowed(cluster, right)) ? true : null));
+  return cluster;
 }

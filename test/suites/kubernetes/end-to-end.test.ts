@@ -1,9 +1,5 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
 import { describe, it } from 'node:test';
-import { fileURLToPath } from 'node:url';
-
-import { parseAllDocuments } from 'yaml';
 
 import type { TickReport } from '../../../functions/core/tick-report.ts';
 import { permissions } from '../../../functions/kubernetes/permissions.ts';
@@ -26,24 +22,13 @@ import {
   type ContractCluster,
 } from '../../contract/kubernetes.cluster.ts';
 import { bodyOf } from '../../kube/api-call.ts';
-import { finished } from '../../support/command.ts';
 import { realCluster, type EksLogin } from '../../support/real-cluster.ts';
-import { applyManifest, isAllowed, openNamespace, type Manifest, type Right } from '../../support/real-namespace.ts';
+import { isAllowed, openStackNamespace, type Right } from '../../support/real-namespace.ts';
 import { overStatus, startPod } from '../../support/real-pods.ts';
 import { realFunctions, ShiftedClock, type RealFunctions } from '../../support/real-world.ts';
 
 const cluster = realCluster();
-const root = fileURLToPath(new URL('../../..', import.meta.url));
 const minute = 60_000;
-
-/** What an administrator pipes into kubectl, as the real command prints it. */
-async function printedManifests(namespace: string): Promise<Manifest[]> {
-  const child = spawn('npm', ['run', '--silent', 'manifests', '--', '--namespace', namespace], { cwd: root });
-  child.stdin.end();
-  const { status, stdout, stderr } = await finished(child);
-  assert.equal(status, 0, stderr);
-  return parseAllDocuments(stdout).map((document) => document.toJS() as Manifest);
-}
 
 interface Stage extends AsyncDisposable {
   readonly at: ContractCluster;
@@ -64,10 +49,7 @@ interface StageWish {
 
 /** A namespace with our printed manifests, a Prefect API with due runs, and both functions between them. */
 async function setStage(eks: EksLogin, { runs = 1, env = {}, around }: StageWish = {}): Promise<Stage> {
-  const at = await openNamespace(cluster, 'end-to-end');
-  for (const manifest of await printedManifests(at.namespace)) await applyManifest(at, manifest);
-  const right = { apiGroup: 'batch', resource: 'jobs', verb: 'list' };
-  await at.until('the binding works', async () => ((await isAllowed(at, right)) ? true : null));
+  const at = await openStackNamespace(cluster, 'end-to-end');
   const clock = new ShiftedClock();
   const state = createPrefectState({ seed: at.namespace });
   const due = new Date(clock.now().getTime() - minute);
