@@ -7,7 +7,7 @@ import type { DoctorReport } from './doctor/finding.ts';
 import { BoundaryError, type ErrorCode } from './errors.ts';
 import { functionLimitMs } from './limits.ts';
 import { tickInPeriod } from './period.ts';
-import { examinationLog, Telemetry } from './telemetry.ts';
+import { examinationLog, Telemetry, tickRefused } from './telemetry.ts';
 
 /** What an invocation returns: counts, never ids, so that it stays small and holds nothing secret. */
 export interface TickSummary {
@@ -26,9 +26,13 @@ interface Container {
   readonly telemetry: Telemetry;
 }
 
-function startContainer(compose: Compose, outside: Outside): Container {
+function startContainer(compose: Compose, outside: Outside, requestId: string): Container {
   const parsed = parseConfig(outside.env);
-  if (!parsed.ok) throw new BoundaryError('CONFIG_INVALID', describeProblems(parsed.problems), { retry: 'never' });
+  if (!parsed.ok) {
+    const refused = new BoundaryError('CONFIG_INVALID', describeProblems(parsed.problems), { retry: 'never' });
+    tickRefused(requestId, refused);
+    throw refused;
+  }
   const { config } = parsed;
   return { config, outside, tick: compose(config, outside), telemetry: new Telemetry(config) };
 }
@@ -73,7 +77,7 @@ export function entry(compose: Compose, machine: (env: Outside['env']) => Outsid
   return async (event: unknown, context: Context): Promise<TickSummary | DoctorReport> => {
     const wish = doctorWishOf(event);
     if (wish !== null) return examine(wish, context, machine(process.env));
-    container ??= startContainer(compose, machine(process.env));
+    container ??= startContainer(compose, machine(process.env), context.awsRequestId);
     const { config, outside, tick, telemetry } = container;
     telemetry.begin(context.awsRequestId);
     const { clock } = outside;

@@ -26,6 +26,8 @@ interface BoundaryErrorOptions {
  * one that mends it, where there is such a one.
  */
 export class BoundaryError extends Error {
+  /** The runtime's own line takes its errorType from the class, which a minified bundle calls something else. */
+  static override readonly name = 'BoundaryError';
   override readonly name = 'BoundaryError';
   readonly code: ErrorCode;
   readonly retry: 'next-tick' | 'never';

@@ -176,6 +176,15 @@ export class Telemetry {
   }
 }
 
+/**
+ * The last line of a tick whose configuration is refused. No metrics: the stack that they would count for may be what is
+ * wrong. The dead man's alarm counts on it.
+ */
+export function tickRefused(requestId: string, { code, message }: { code: string; message: string }): void {
+  const logger = new Logger({ serviceName, logLevel: 'INFO' });
+  logger.error('tick_finished', { request_id: requestId, code, problem: cut(message) });
+}
+
 const levelOf: Readonly<Record<Verdict, 'info' | 'warn' | 'error'>> = {
   ok: 'info',
   skipped: 'info',

@@ -143,11 +143,13 @@ describe('the bundles under a Lambda handler contract', () => {
     await using container = await start('dispatch', env);
 
     const { error } = await container.invoke();
+    const lines = parsed(await container.end());
 
-    assert.equal(error?.name, 'BoundaryError');
-    assert.equal(error.code, 'CONFIG_INVALID');
-    assert.match(error.message, /PREFECT_API/u);
-    assert.match(error.message, /NAMESPACE/u);
+    assert.deepEqual([error?.type, error?.name, error?.code], ['BoundaryError', 'BoundaryError', 'CONFIG_INVALID']);
+    assert.match(error?.message ?? '', /PREFECT_API[\s\S]*NAMESPACE/u);
+    const said = finished(lines).map(({ level, code, problem }) => [level, code, problem]);
+    assert.deepEqual(said, [['ERROR', 'CONFIG_INVALID', error?.message]]);
+    assert.deepEqual(lines.filter(isMetrics), []);
     assert.equal(world.prefect.exchanges.length + world.aws.exchanges.length, 0);
   });
 

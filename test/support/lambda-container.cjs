@@ -13,7 +13,10 @@ const invoke = async ({ requestId, limitMs, event }) => {
   const begun = process.cpuUsage();
   const answer = await handler(event, context).then(
     (result) => ({ result, error: null }),
-    ({ name, message, code }) => ({ result: null, error: { name, message, code } }),
+    ({ constructor, name, message, code }) => ({
+      result: null,
+      error: { type: constructor.name, name, message, code },
+    }),
   );
   const cpuMs = milliseconds(process.cpuUsage(begun));
   const peakRssBytes = process.resourceUsage().maxRSS * 1024;

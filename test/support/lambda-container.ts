@@ -9,7 +9,13 @@ import { functionLimitMs } from '../../functions/limits.ts';
 /** What became of one invocation: the handler's result, or what it threw. */
 export interface Invoked {
   readonly result: { readonly function: string; readonly counts: Readonly<Record<string, number>> } | null;
-  readonly error: { readonly name: string; readonly message: string; readonly code?: string } | null;
+  readonly error: {
+    /** Name of its class, which is what Lambda logs as errorType. */
+    readonly type: string;
+    readonly name: string;
+    readonly message: string;
+    readonly code?: string;
+  } | null;
   readonly cpuMs: number;
   /** Of the whole process so far: start and import as well. */
   readonly processCpuMs: number;
