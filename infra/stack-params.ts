@@ -77,6 +77,24 @@ export const stackParams = [
     parse: parseBoolean,
   },
   {
+    name: 'alarmTopicArn',
+    fallback: null,
+    meaning: 'SNS topic that is told when an alarm begins and when it is over ([runbook](infra/guides/runbook.md))',
+    parse: arnOf('sns'),
+  },
+  {
+    name: 'dashboard',
+    fallback: 'true',
+    meaning: '`false` leaves the CloudWatch dashboard out',
+    parse: parseBoolean,
+  },
+  {
+    name: 'savedQueries',
+    fallback: 'true',
+    meaning: '`false` leaves the saved queries of Logs Insights out',
+    parse: parseBoolean,
+  },
+  {
     name: 'scheduleMinutes',
     fallback: '1',
     meaning: 'period of both functions: 1, 2 or 5',

@@ -57,7 +57,8 @@ const anchorOf = (heading: string): string =>
     .trim()
     .replaceAll(/\s/gu, '-');
 
-function anchorsOf(markdown: string): ReadonlySet<string> {
+/** What a link into a document may name after its `#`. */
+export function anchorsOf(markdown: string): ReadonlySet<string> {
   const headings = markdown.replaceAll(fence, '').matchAll(/^#{1,6}\s+(?<heading>[^\n]+)$/gmu);
   return new Set([...headings].map(({ groups }) => anchorOf(groups?.['heading'] ?? '')));
 }

@@ -27,6 +27,12 @@ const wrong: Readonly<Record<string, { readonly params: Params; readonly want: R
   'a name that is none': { params: { netwrok: 'private' }, want: /^netwrok is no param of this stack; the README/u },
   'the name of the variable': { params: { MAX_IN_FLIGHT: 5 }, want: /^MAX_IN_FLIGHT .* did you mean maxInFlight\?$/u },
   'the token itself': { params: { runnerToken: 'x' }, want: /^runnerToken is no param/u },
+  'a topic by its name': {
+    params: { alarmTopicArn: 'pager' },
+    want: /^alarmTopicArn must be an ARN .* arn:aws:sns:$/u,
+  },
+  'a dashboard in words': { params: { dashboard: 'no' }, want: /^dashboard must be true or false$/u },
+  'saved queries in words': { params: { savedQueries: 'off' }, want: /^savedQueries must be true or false$/u },
   'a list': { params: { agentLabels: ['a', 'b'] }, want: /^agentLabels must be one text.* is a list or map$/u },
   'an empty text': { params: { eksEndpoint: ' ' }, want: /^eksEndpoint is empty/u },
   'a required one that is missing': { params: { prefectApi: null }, want: /^prefectApi \(PREFECT_API\) is required$/u },

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
 
@@ -15,7 +14,9 @@ import {
   referencesIn,
   type Template,
 } from '../support/cloudformation.ts';
-import { packageWith, requiredParams, serverless, typed, type Package } from '../support/packaging.ts';
+import { anchorsOf } from '../house/text.ts';
+import { readRepository } from '../house/repository.ts';
+import { packageWith, requiredParams, typed, type Package } from '../support/packaging.ts';
 
 /** The longest that AWS has. */
 const longestRegion = 'ap-southeast-2';
@@ -228,6 +229,23 @@ describe('the package that is deployed', () => {
     ]);
   });
 
+  it('raises thirteen alarms, each with its section of the runbook, to nobody in particular', () => {
+    const alarms = namesOfType(template, 'AWS::CloudWatch::Alarm').map((name) => propertiesOf(template, name));
+    const sections = anchorsOf(readRepository().get('infra/guides/runbook.md') ?? '');
+    const named = alarms.map(({ AlarmDescription: text }) => /runbook\.md#(?<section>\S+)$/u.exec(String(text)));
+    assert.equal(alarms.length, 13);
+    for (const found of named) assert.ok(sections.has(found?.groups?.['section'] ?? ''), found?.input);
+    assert.deepEqual(new Set(alarms.flatMap(({ AlarmActions }) => AlarmActions)), new Set());
+  });
+
+  it('has a dashboard, and queries over the logs of both functions', () => {
+    assert.equal(namesOfType(template, 'AWS::CloudWatch::Dashboard').length, 1);
+    const queries = namesOfType(template, 'AWS::Logs::QueryDefinition').map((name) => propertiesOf(template, name));
+    assert.equal(queries.length, 5);
+    for (const { LogGroupNames } of queries)
+      assert.deepEqual(LogGroupNames, [{ Ref: 'DispatchLogGroup' }, { Ref: 'ReconcileLogGroup' }]);
+  });
+
   it('logs JSON at a level that keeps the metrics, and not for ever', () => {
     for (const name of functionNames) {
       assert.deepEqual(propertiesOf(template, name)['LoggingConfig'], {
@@ -254,6 +272,11 @@ describe('the package of a stack with every param given', () => {
       '--stage',
       'production',
       ...typed(Object.fromEntries(Object.entries(values).map(([name, value]) => [paramOf(name) ?? '', value]))),
+      ...typed({
+        dashboard: 'false',
+        savedQueries: 'false',
+        alarmTopicArn: 'arn:aws:sns:eu-west-1:111122223333:pager',
+      }),
       ...typed({ templateObjects: 'arn:aws:s3:::my.flows/templates/*', kmsKeyArn }),
       ...typed({ secretArn, manageAccessEntry: 'false', scheduleEnabled: 'false', reservedConcurrency: 'none' }),
       ...typed({ network: 'private', subnetIds: 'subnet-1,subnet-2', securityGroupIds: 'sg-1', logLevel: 'ERROR' }),
@@ -306,6 +329,11 @@ describe('the package of a stack with every param given', () => {
     });
   });
 
+  it('raises no alarm while it is stopped, and leaves out what is not wanted', () => {
+    for (const type of ['CloudWatch::Alarm', 'CloudWatch::Dashboard', 'Logs::QueryDefinition'])
+      assert.deepEqual(namesOfType(template, `AWS::${type}`), [], type);
+  });
+
   it('stops the schedules and reserves no concurrency', () => {
     const rules = namesOfType(template, 'AWS::Events::Rule').map((name) => propertiesOf(template, name));
     assert.deepEqual(
@@ -346,18 +374,5 @@ describe('the package of a stack with every param given', () => {
       ApplicationLogLevel: string;
     };
     assert.equal(ApplicationLogLevel, 'INFO');
-  });
-});
-
-describe('the configuration of a stack whose API wants no token', () => {
-  it('has no secret, and no right to read one', async () => {
-    const printed = await serverless(tmpdir(), ['print', '--format', 'json', ...typed({ secretArn: 'none' })]);
-    const { provider, resources } = JSON.parse(printed) as {
-      provider: { environment: Record<string, string> };
-      resources: unknown;
-    };
-
-    assert.equal(provider.environment['RUNNER_TOKEN_SECRET_ARN'], '');
-    assert.doesNotMatch(JSON.stringify(resources), /secretsmanager:GetSecretValue|SecretsManager::Secret/u);
   });
 });

@@ -55,6 +55,13 @@ const variants: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     podTokenSecret,
     kmsKeyArn: `arn:aws:kms:us-east-1:${account}:key/01234567-89ab-cdef-0123-456789abcdef`,
   },
+  'alarms are sent to a topic, every five minutes': {
+    podTokenSecret,
+    alarmTopicArn: `arn:aws:sns:us-east-1:${account}:pager`,
+    scheduleMinutes: '5',
+    stackId: 'nightly',
+  },
+  'dashboard and saved queries are left out': { podTokenSecret, dashboard: 'false', savedQueries: 'false' },
   'others manage access, concurrency and schedule': {
     podTokenSecret,
     manageAccessEntry: 'false',
