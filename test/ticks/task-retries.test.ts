@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 
 import { setTaskRunState } from '../../infra/local/prefect-api/seed.ts';
-import { aWorld, before, end, isCreate, minute, set, stateOf } from '../support/protocol-world.ts';
+import { aWorld, before, end, isReadById, minute, set, stateOf } from '../support/protocol-world.ts';
 import { at } from '../support/time.ts';
 
 /** A Running run whose Job ended like this, and whose task retry has been due for a minute. */
@@ -37,14 +37,10 @@ describe('a task retry that is due (protocol rule 17)', () => {
 
   it('gets none when the run is being cancelled since the poll, and its pod wrote Running over that', async () => {
     const { world, runId, agent } = await aDueRetry('Complete');
-    world.onKubernetes = before(
-      (request) => !isCreate(request),
-      () => {
-        set(world, runId, 'Cancelling');
-        world.clock.advance(2_001);
-        set(world, runId, 'Running');
-      },
-    );
+    world.onPrefect = before(isReadById, () => {
+      set(world, runId, 'Cancelling');
+      set(world, runId, 'Running');
+    });
     const report = await agent.dispatch();
     assert.equal(world.jobsOf(runId).length, 1);
     assert.equal(report.counts.superseded, 1);
