@@ -67,6 +67,8 @@ export interface PodSnapshot {
   readonly uid: string;
   readonly jobName: JobName | null;
   readonly jobUid: string | null;
+  /** From label `prefect.io/flow_run_id`: what is left of a run whose Job is gone is found by it. */
+  readonly runId: FlowRunId | null;
   readonly createdAt: Date;
   readonly deleting: boolean;
   /** `Pending`, `Running`, `Succeeded`, `Failed` or `Unknown`. */

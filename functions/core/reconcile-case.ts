@@ -21,7 +21,7 @@ export interface ReconcilePolicy {
 
 /** What a terminal mark rests on: it goes into the run log and the function's log beside the rule. */
 export interface Evidence {
-  readonly job_uid: string;
+  readonly job_uid: string | null;
   readonly job_phase: string;
   readonly job_reason: string;
   readonly category: string;
@@ -53,7 +53,8 @@ export type ReconcileAction =
       readonly why: string;
       readonly run: FlowRun;
       readonly key: string | null;
-      readonly job: JobSnapshot;
+      /** Null: there is none any more, and that is the reason. */
+      readonly job: JobSnapshot | null;
       /** True: the Job could still start; it is deleted once the write is verified. */
       readonly endJob: boolean;
       readonly log: Diagnosis['log'];
@@ -95,6 +96,8 @@ export interface ReconcileInput {
   /** Every Job in the namespace that carries a flow run id, whoever made it; a complete list. */
   readonly jobs: readonly JobSnapshot[];
   readonly pods: readonly PodSnapshot[];
+  /** False: some Job or pod could not be parsed, and nothing is concluded from an absence. */
+  readonly isComplete: boolean;
   readonly events: readonly ClusterEvent[];
   readonly policy: ReconcilePolicy;
   readonly now: Date;
@@ -113,6 +116,8 @@ export interface JobCase {
   readonly effective: StateRow | null;
   /** What a write of ours covers, if it does. */
   readonly covered: StateRow | null;
+  /** Somebody else has claimed the run since this Job was made. */
+  readonly takenOver: boolean;
   readonly diagnosis: Diagnosis;
   readonly policy: ReconcilePolicy;
   readonly now: Date;
@@ -136,8 +141,10 @@ export const hasFinished = ({ run }: JobCase): boolean => run !== null && isFini
 /** The Job is the one that the standing claim asked for: only it may fail the run (protocol rule 12). */
 export const isOfTheClaim = ({ run, token, job, policy }: JobCase): boolean =>
   run?.state === 'Submitted' && token !== null && token.stack === policy.stackId && token.key === job.key;
-export const isNewestOfRunning = ({ run, job, siblings }: JobCase): boolean =>
-  run?.state === 'Running' && siblings[0]?.uid === job.uid && !siblings.some(isActive);
+/** The run's last Job, and the run is at work nowhere else. */
+const isLastWord = ({ job, siblings, takenOver }: JobCase): boolean => siblings[0]?.uid === job.uid && !takenOver;
+export const isNewestOfRunning = (observed: JobCase): boolean =>
+  observed.run?.state === 'Running' && isLastWord(observed) && !observed.siblings.some(isActive);
 /**
  * The run waits for the first pod of this Job: its claim's, or that of a task retry, which wrote no state. Once a pod of
  * a Running run has failed, an older one may still run on a node that does not answer.
@@ -145,7 +152,7 @@ export const isNewestOfRunning = ({ run, job, siblings }: JobCase): boolean =>
 export const isAwaited = (observed: JobCase): boolean => {
   const { run, job, siblings } = observed;
   if (isOfTheClaim(observed)) return true;
-  const isOnlyActive = siblings[0]?.uid === job.uid && siblings.filter(isActive).length === 1;
+  const isOnlyActive = isLastWord(observed) && siblings.filter(isActive).length === 1;
   return run?.state === 'Running' && isOnlyActive && job.failedPods === 0;
 };
 /** When the wait for the first pod began: a Job that has had one for hours did not wait since it was made. */
@@ -154,7 +161,7 @@ export const waitsSince = ({ run, job, diagnosis }: JobCase): Date =>
 
 /** The run is at work in this Job and in no other: Submitted by its claim, or Running with it as the newest. */
 export const isOwnRun = (observed: JobCase): boolean =>
-  isOfTheClaim(observed) || (observed.run?.state === 'Running' && observed.siblings[0]?.uid === observed.job.uid);
+  isOfTheClaim(observed) || (observed.run?.state === 'Running' && isLastWord(observed));
 export const isOldEnough = ({ job, policy, now }: JobCase): boolean => ageMs(job.createdAt, now) > policy.quietAgeMs;
 export const isBeyond = (graceMs: number, since: Date, now: Date): boolean =>
   graceMs > 0 && ageMs(since, now) > graceMs;
@@ -230,7 +237,7 @@ export function ttlMs({ job, policy }: JobCase): number {
 /** A task retry that waits for its time: then a Running run without a pod is as it should be. */
 export const hasWaitingTask = ({ run }: JobCase): boolean => run !== null && run.waitingTaskRuns > 0;
 
-export const lazarusIsOff = ({ run }: JobCase): boolean =>
+export const lazarusIsOff = ({ run }: { readonly run: FlowRun | null }): boolean =>
   run !== null && (run.flow.settings['heartbeat_enabled'] === false || run.flow.settings['lazarus_enabled'] === false);
 
 /** The server's services will see to a Running run without a process, or a task retry will. */
@@ -250,8 +257,33 @@ export interface RunCase {
   readonly effective: StateRow | null;
   readonly covered: StateRow | null;
   readonly token: ClaimToken | null;
+  /** The last claim of the run is this stack's: another stack's Jobs are in a namespace that is not read here. */
+  readonly isOurs: boolean;
+  /** No pod of the run is left either, as far as all of them could be read. */
+  readonly isEmpty: boolean;
   readonly policy: ReconcilePolicy;
   readonly now: Date;
+}
+
+/** The last sign of life of a run without a Job: its newest state, or a heartbeat after it. */
+export function lastSeen({ run }: RunCase): Date {
+  const rows = run.history.map((row) => row.createdMicros / 1000);
+  return new Date(Math.max(...rows, run.heartbeat?.getTime() ?? 0));
+}
+
+/** Fails a run that has neither Job nor pod (protocol rule 12). */
+export function failJobless({ run }: RunCase, rule: string, why: string): ReconcileAction {
+  const evidence: Evidence = {
+    job_uid: null,
+    job_phase: 'gone',
+    job_reason: '',
+    category: 'JobGone',
+    exit_code: null,
+    before: run.state,
+    before_version: run.version,
+    after: 'Failed',
+  };
+  return { kind: 'fail-run', rule, why, run, key: null, job: null, endJob: false, log: null, evidence };
 }
 
 export interface RunRule {

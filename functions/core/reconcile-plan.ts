@@ -3,6 +3,7 @@ import { untoldDecision, untoldEvents } from './event-log.ts';
 import { isFinished, type FlowRun } from './flow-run.ts';
 import { claimTokenOf, effectiveState } from './history.ts';
 import { coveredRow } from './guarded-write.ts';
+import { isClaimedBy, isTakenOver } from './ownership.ts';
 import { diagnose } from './pod-diagnosis.ts';
 import {
   type ReconcileAction,
@@ -96,14 +97,17 @@ function caseOf(
     token: run === null ? null : claimTokenOf(run.serializedState),
     effective: run === null ? null : effectiveState(run.history, policy.stackId),
     covered: run === null ? null : coveredRow(run, policy.stackId),
+    takenOver: run !== null && isTakenOver(run, job, policy.stackId),
     diagnosis: diagnose(job, around.pods, input.events),
     policy,
     now,
   };
 }
 
-const runCaseOf = (run: FlowRun, { policy, now }: ReconcileInput): RunCase => ({
+const runCaseOf = (run: FlowRun, { pods, isComplete, policy, now }: ReconcileInput): RunCase => ({
   run,
+  isOurs: isClaimedBy(run, policy.stackId),
+  isEmpty: isComplete && !pods.some((pod) => pod.runId === run.id && pod.phase !== 'Failed'),
   effective: effectiveState(run.history, policy.stackId),
   covered: coveredRow(run, policy.stackId),
   token: claimTokenOf(run.serializedState),

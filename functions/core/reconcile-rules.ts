@@ -31,6 +31,8 @@ import {
   hasWaitingTask,
   lazarusIsOff,
   type RunRule,
+  failJobless,
+  lastSeen,
   waitForRun,
 } from './reconcile-case.ts';
 
@@ -91,8 +93,8 @@ export const jobRules: readonly JobRule[] = [
   },
   {
     name: 'cancelled-after-the-job-ended',
-    matches: ({ effective, run, siblings }) =>
-      isCancelRow(effective) && run !== null && !isFinished(run.state) && !siblings.some(isActive),
+    matches: ({ effective, run, siblings, takenOver }) =>
+      isCancelRow(effective) && run !== null && !isFinished(run.state) && !takenOver && !siblings.some(isActive),
     decide: ({ run, runId, job }, rule) =>
       run === null
         ? { kind: 'wait', rule, why: 'the flow run could not be read', runId, job }
@@ -276,7 +278,8 @@ export const jobRules: readonly JobRule[] = [
     // backoffLimit above 0 is the author's choice: the Job's terminal condition decides, not its first failed pod.
     name: 'backoff-retries-left',
     matches: ({ diagnosis, job }) => diagnosis.progress === 'ended' && job.phase === 'active',
-    decide: (observed, rule) => wait(observed, rule, observed.diagnosis.summary),
+    // Its back-off may last longer than the ten minutes after which Lazarus takes a Submitted run for lost.
+    decide: (observed, rule) => keepAlive(observed, rule, observed.diagnosis.summary),
   },
   {
     // The flow process is gone, the pod is not. The process may have had its say; a run that it left unfinished is dead.
@@ -305,6 +308,12 @@ export const joblessRules: readonly RunRule[] = [
     decide: (observed, rule) => waitForRun(observed, rule, `the flow run is ${observed.run.state}`),
   },
   {
+    // The agent's name says little: another stack may bear it, and its Jobs are in a namespace that is not read here.
+    name: 'claimed-by-somebody-else',
+    matches: ({ isOurs }) => !isOurs,
+    decide: (observed, rule) => waitForRun(observed, rule, 'the last claim of the flow run is not this stack’s'),
+  },
+  {
     // Within ten minutes, or the server's zombie killer writes Failed instead (protocol rule 14).
     name: 'cancelled-without-a-job',
     matches: ({ effective }) => isCancelRow(effective),
@@ -328,6 +337,19 @@ export const joblessRules: readonly RunRule[] = [
     name: 'jobless-claim-is-dispatchs',
     matches: ({ run }) => run.state === 'Submitted',
     decide: (observed, rule) => waitForRun(observed, rule, 'dispatch claims it again under the same key'),
+  },
+  {
+    // Deleted by hand, or by the TTL before reconcile saw its end. The server's services come first, where they act at all.
+    name: 'running-with-nothing-left',
+    matches: (observed) => {
+      const { run, isEmpty, policy, now } = observed;
+      if (run.state !== 'Running' || !isEmpty || run.waitingTaskRuns > 0) return false;
+      const since = lastSeen(observed);
+      const unserved = lazarusIsOff(observed) && ageMs(since, now) > policy.quietAgeMs;
+      return unserved || isBeyond(policy.pendingGraceMs, since, now);
+    },
+    decide: (observed, rule) =>
+      failJobless(observed, rule, `its Job and its pods are gone, and nothing was heard of it for a while`),
   },
   {
     name: 'running-without-a-job',

@@ -213,6 +213,7 @@ export function observePod(raw: JsonObject): PodSnapshot | null {
     uid,
     jobName: owner.name as JobName | null,
     jobUid: owner.uid,
+    runId: runIdOf(object(metadata, 'labels')),
     createdAt,
     deleting: isDeleting(metadata),
     phase: text(status, 'phase') === '' ? 'Unknown' : text(status, 'phase'),

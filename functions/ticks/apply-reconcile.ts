@@ -75,7 +75,7 @@ async function readTails(deps: ApplyDeps, actions: readonly FailRun[]): Promise<
 function failureLogs(action: FailRun, tail: string | undefined): readonly RunLog[] {
   const { run, job, rule, why, evidence } = action;
   const common = { runId: run.id, level: 'ERROR', name: clusterLogName } as const;
-  const info = { rule, job: job.name, ...evidence };
+  const info = { rule, job: job?.name ?? null, ...evidence };
   const record = { ...common, message: `${why}\n\tRule: ${rule}\n\tEvidence: ${JSON.stringify(info)}`, info };
   return tail === undefined
     ? [record]
@@ -125,21 +125,15 @@ async function writeStates(deps: ApplyDeps, actions: readonly ReconcileAction[])
     settled.filter(({ outcome }) => outcome.kind === 'applied').map(({ intent }) => intent.basis.id),
   );
   const failed = fails.filter((action) => stands.has(action.run.id));
-  const oldEnough = (action: FailRun): boolean => deps.now().getTime() - action.job.createdAt.getTime() > quietAgeMs;
+  const endOf = ({ rule, why, run, job, endJob }: FailRun): readonly DeleteJob[] => {
+    const oldEnough = job !== null && deps.now().getTime() - job.createdAt.getTime() > quietAgeMs;
+    if (!endJob || !oldEnough) return [];
+    return [{ kind: 'delete-job', rule, why, run, runId: run.id, job, propagation: 'Foreground' }];
+  };
   return {
     outcomes: settled.map(({ outcome }) => outcome),
     logs: failed.flatMap((action) => failureLogs(action, tails.get(action.run.id))),
-    ended: failed
-      .filter((action) => action.endJob && oldEnough(action))
-      .map(({ rule, why, run, job }) => ({
-        kind: 'delete-job',
-        rule,
-        why,
-        run,
-        runId: run.id,
-        job,
-        propagation: 'Foreground',
-      })),
+    ended: failed.flatMap(endOf),
   };
 }
 

@@ -89,7 +89,9 @@ class ReconcileTick {
     const { runs, gone } = await this.#readRunsOfJobs(unfinished, ours);
     const open = ours.filter((job) => job.phase !== 'complete');
     const pods =
-      open.length === 0 ? [] : await cluster.listPods(stackSelector(policy.stackId), this.#budget.signal(listMs));
+      open.length > 0 || mayHavePodsAlone(unfinished, jobs)
+        ? await cluster.listPods(stackSelector(policy.stackId), this.#budget.signal(listMs))
+        : [];
     const events = await this.#readWarnings(
       cluster,
       open.some((job) => !pods.some((pod) => pod.jobUid === job.uid && pod.phase === 'Running')),
@@ -105,7 +107,8 @@ class ReconcileTick {
       duplicates: twins.length,
       unreadable_objects: cluster.unreadable(),
     });
-    return planReconcile({ runs, gone, jobs, pods, events, policy, now: this.#deps.clock.now() });
+    const isComplete = cluster.unreadable() === 0;
+    return planReconcile({ runs, gone, jobs, pods, isComplete, events, policy, now: this.#deps.clock.now() });
   }
 
   /** Runs of Jobs that were not among the unfinished ones; nothing is concluded there from a Job's absence. */
@@ -158,6 +161,12 @@ class ReconcileTick {
       class: 'duplicate',
     });
   }
+}
+
+/** A run at work without a Job: what is left of it can only be seen among the pods. */
+function mayHavePodsAlone(runs: readonly FlowRun[], jobs: readonly JobSnapshot[]): boolean {
+  const withJobs = new Set(jobs.map((job) => job.runId));
+  return runs.some((run) => run.state === 'Running' && !withJobs.has(run.id));
 }
 
 /** A pod counts in the one tick of the minute in which its flow began, because reconcile remembers nothing. */

@@ -40,6 +40,8 @@ export const reconcileExamples: Readonly<Record<string, string>> = {
   'claimed-within-its-lease': 'claimed until 2026-03-01T02:01:00.000Z',
   'jobless-claim-is-dispatchs': 'dispatch claims it again under the same key',
   'cancelled-without-a-job': 'cancelled, and no Job of it is left',
+  'claimed-by-somebody-else': 'the last claim of the flow run is not this stack’s',
+  'running-with-nothing-left': 'its Job and its pods are gone, and nothing was heard of it for a while',
   'running-without-a-job': 'left to the zombie killer and Lazarus',
   'already-over': 'the flow run is Success',
 };

@@ -108,7 +108,7 @@ export const reconcileRuleTexts: readonly RuleText[] = [
   {
     rule: 'backoff-retries-left',
     when: 'a pod has ended, and the Job will start another (`backoffLimit` above 0)',
-    what: 'waits',
+    what: 'waits; writes a heartbeat while the run has not started',
   },
   {
     rule: 'flow-ended-under-a-sidecar',
@@ -117,6 +117,11 @@ export const reconcileRuleTexts: readonly RuleText[] = [
   },
   { rule: 'still-working', when: 'none of the above', what: 'waits' },
   { rule: 'already-over', when: 'no Job, and the run is finished', what: 'waits' },
+  {
+    rule: 'claimed-by-somebody-else',
+    when: 'no Job here, and the last claim of the run is not this stack’s',
+    what: 'waits: its Job is in a namespace that is not read here',
+  },
   {
     rule: 'cancelled-without-a-job',
     when: 'no Job, and the run is cancelled or cancelling',
@@ -132,6 +137,11 @@ export const reconcileRuleTexts: readonly RuleText[] = [
     rule: 'jobless-claim-is-dispatchs',
     when: 'no Job, and the claim is over its lease',
     what: 'waits: dispatch alone creates Jobs',
+  },
+  {
+    rule: 'running-with-nothing-left',
+    when: 'neither Job nor pod, the run is Running, no task retry waits, and nothing was heard of it for `PENDING_GRACE`; for 2 min where heartbeats or Lazarus are off for the flow',
+    what: 'fails the run',
   },
   {
     rule: 'running-without-a-job',

@@ -141,6 +141,7 @@ export function aPod(wish: Partial<PodSnapshot> = {}): PodSnapshot {
     uid: 'pod-uid-1',
     jobName: 'prefect-job-0123456789abcdef' as JobName,
     jobUid: 'job-uid-1',
+    runId: aRunId(1),
     createdAt: at('-10m'),
     deleting: false,
     phase: 'Running',

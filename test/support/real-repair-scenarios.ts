@@ -1,7 +1,7 @@
 import { losesItsJob } from './real-run-scenarios.ts';
 import type { Scenario } from './real-scenario.ts';
 
-/** A state of ours that landed late, and was not undone by whoever wrote it. */
+/** A state that landed late, of ours or of another stack, and was not undone by whoever wrote it. */
 export const repairScenarios: Readonly<Record<string, Scenario>> = {
   'a claim lands over a Success': {
     acts: [
@@ -25,6 +25,18 @@ export const repairScenarios: Readonly<Record<string, Scenario>> = {
         },
         want: ['restore-run jobless-claim-covers-a-newer-state'],
         wantState: 'Success',
+      },
+    ],
+  },
+  'another stack of our name has claimed the run, and our Job is gone': {
+    acts: [
+      {
+        play: async (scene) => {
+          await losesItsJob(scene);
+          scene.claimElsewhere();
+        },
+        want: ['wait claimed-by-somebody-else'],
+        wantState: 'Submitted',
       },
     ],
   },

@@ -159,6 +159,7 @@ const jobScenarios: Readonly<Record<string, Scenario>> = {
         after: 3,
         want: ['wait running-without-a-job'],
       },
+      { after: 58, want: ['fail-run running-with-nothing-left'], wantState: 'Failed' },
     ],
   },
   'the TTL of a Job is over before anybody looked': {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 
+import { isJsonObject, type JsonObject } from '../../functions/core/json.ts';
 import { deleteFlowRun } from '../../infra/local/prefect-api/flow-runs.ts';
 import { prefectHandle } from '../../infra/local/prefect-api/edge.ts';
 import {
@@ -63,6 +64,8 @@ export interface Scene {
   set(state: string): void;
   /** The claim of dispatch lands once more, a minute later: the server does not look at what is there. */
   claimAgain(): void;
+  /** Another stack claims the run, a minute later. */
+  claimElsewhere(): void;
   cancel(): void;
   deleteRun(): void;
   /** The first task of the flow waits for another try, in that many minutes. */
@@ -128,6 +131,13 @@ export async function openScene(cluster: RealCluster, eks: EksLogin, setting: Se
   const [made] = itemsOf(await at.call(`GET ${jobsPath(at)}`));
   const job = textAt(made, 'metadata', 'name');
   const pod = async (count = 1): Promise<string> => podOf(at, job, count);
+  const claim = (made: (state: JsonObject) => JsonObject): void => {
+    const rows = prefect.tables.flow_run_state.by('flow_run_id', runId);
+    const last = rows.findLast((row) => row.state === 'Submitted')?.serialized_state;
+    assert.ok(isJsonObject(last));
+    clock.advance(minute);
+    setFlowRunState(prefect, { runId, state: made(last) }, clock.now());
+  };
   return {
     at,
     functions,
@@ -143,12 +153,8 @@ export async function openScene(cluster: RealCluster, eks: EksLogin, setting: Se
       assert.equal(answer.status, 200, answer.text);
     },
     set: (type) => setFlowRunState(prefect, { runId, state: { type } }, clock.now()),
-    claimAgain: () => {
-      const rows = prefect.tables.flow_run_state.by('flow_run_id', runId);
-      const claim = rows.findLast((row) => row.state === 'Submitted');
-      clock.advance(minute);
-      setFlowRunState(prefect, { runId, state: claim?.serialized_state ?? null }, clock.now());
-    },
+    claimAgain: () => claim((state) => state),
+    claimElsewhere: () => claim((state) => ({ ...state, context: { stack: 'flows-elsewhere' } })),
     cancel: () => void cancelFlowRun(prefect, runId, clock.now()),
     deleteRun: () => void deleteFlowRun({ state: prefect, now: clock.now() }, runId),
     retryTask: (minutes) => {

@@ -24,6 +24,18 @@ import {
   type Case,
 } from './reconcile-facts.ts';
 
+/** A Running run of which nothing was heard since. */
+const silent = (since: string) =>
+  aFlowRun({
+    history: [
+      aRow({ state: 'Scheduled', at: '-3h', version: 1 }),
+      aClaimRow({ at: '-2h', version: 2, key: '1', until: '-118m' }),
+      aRow({ state: 'Running', at: since, version: 3 }),
+    ],
+    heartbeat: null,
+  });
+const foreignClaim = aClaimRow({ at: '-6m', version: 2, key: '1', until: '-4m', by: OTHER_STACK });
+
 /** One case or more for each rule; those of Jobs whose pod has not started are in a file of their own. */
 export const cases: Record<string, Case> = {
   ...pendingCases,
@@ -274,6 +286,11 @@ export const cases: Record<string, Case> = {
     jobs: [aJob({ announced: 'SuccessCriteriaMet' })],
     want: 'wait about-to-end',
   },
+  'a failed pod before the run started, and the Job tries again: Lazarus stays away': {
+    jobs: [aJob({ failedPods: 1 })],
+    pods: [crashed],
+    want: 'heartbeat backoff-retries-left',
+  },
   'a failed pod, and the Job tries again': {
     run: atWork,
     jobs: [aJob({ failedPods: 1 })],
@@ -377,5 +394,86 @@ export const cases: Record<string, Case> = {
     want: 'wait running-without-a-job',
     wantWhy: /retry/u,
   },
+  'no Job, Running, and nobody acted for an hour': {
+    run: silent('-61m'),
+    jobs: [],
+    want: 'fail-run running-with-nothing-left',
+  },
+  'no Job, Running, and nobody acted for just less than an hour': {
+    run: silent('-60m'),
+    jobs: [],
+    want: 'wait running-without-a-job',
+  },
+  'no Job, Running, a heartbeat came within the hour': {
+    run: { ...silent('-61m'), heartbeat: at('-59m') },
+    jobs: [],
+    want: 'wait running-without-a-job',
+  },
+  'no Job, Running, a pod of it is left': {
+    run: silent('-61m'),
+    jobs: [],
+    pods: [aPod()],
+    want: 'wait running-without-a-job',
+  },
+  'no Job, Running, only a failed pod of it is left': {
+    run: silent('-61m'),
+    jobs: [],
+    pods: [aPod({ phase: 'Failed' })],
+    want: 'fail-run running-with-nothing-left',
+  },
+  'no Job, Running, and some Job or pod could not be read': {
+    run: silent('-61m'),
+    jobs: [],
+    unreadable: true,
+    want: 'wait running-without-a-job',
+  },
+  'no Job, Running, silent, and a task retry waits': {
+    run: { ...silent('-61m'), waitingTaskRuns: 1 },
+    jobs: [],
+    want: 'wait running-without-a-job',
+  },
+  'no Job, Running, the services are off for the flow': {
+    run: { ...silent('-121s'), flow: aFlow({ settings: { lazarus_enabled: false } }) },
+    jobs: [],
+    want: 'fail-run running-with-nothing-left',
+  },
+  'no Job, Running a moment ago, the services are off for the flow': {
+    run: { ...silent('-120s'), flow: aFlow({ settings: { lazarus_enabled: false } }) },
+    jobs: [],
+    want: 'wait running-without-a-job',
+  },
+  'no Job here, and claimed by another stack of our name': {
+    run: aFlowRun({ history: [scheduled, foreignClaim, aRow({ state: 'Cancelling', at: '-5m', version: 3 })] }),
+    jobs: [],
+    want: 'wait claimed-by-somebody-else',
+  },
+  'no Job here, Running by another stack’s claim': {
+    run: aFlowRun({ history: [scheduled, foreignClaim, aRow({ state: 'Running', at: '-61m', version: 3 })] }),
+    jobs: [],
+    want: 'wait claimed-by-somebody-else',
+  },
+  'no Job, claimed by another stack before us': {
+    run: aFlowRun({
+      history: [scheduled, foreignClaim, aClaimRow({ at: '-4m', version: 3, key: '1', until: '-2m' })],
+    }),
+    jobs: [],
+    want: 'wait jobless-claim-is-dispatchs',
+  },
+  'our Job failed, and another stack claimed the run since': {
+    run: aFlowRun({
+      history: [scheduled, claim, foreignClaim, aRow({ state: 'Running', at: '-4m', version: 4 })],
+    }),
+    jobs: [failed],
+    pods: [crashed],
+    want: 'wait kept-for-its-ttl',
+  },
+  'our Job is over, the run is being cancelled, and another stack claimed it since': {
+    run: aFlowRun({
+      history: [scheduled, claim, foreignClaim, aRow({ state: 'Cancelling', at: '-4m', version: 4 })],
+    }),
+    jobs: [complete],
+    want: 'wait kept-for-its-ttl',
+  },
+
   'no Job, finished': { run: succeeded, jobs: [], want: 'wait already-over' },
 };

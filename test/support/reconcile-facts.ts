@@ -89,6 +89,8 @@ export interface Case {
   readonly jobs?: readonly JobSnapshot[];
   readonly pods?: readonly PodSnapshot[];
   readonly events?: readonly ClusterEvent[];
+  /** Some Job or pod could not be parsed. */
+  readonly unreadable?: boolean;
   readonly policy?: Partial<ReconcilePolicy>;
   readonly want: string;
   readonly wantWhy?: RegExp;
@@ -98,17 +100,27 @@ const knownRuns = (run: FlowRun | 'gone' | 'unread') =>
   new Map(typeof run === 'string' ? [] : [[run.id, run] as const]);
 
 export function plan(input: Omit<Case, 'want'>, rules = reconcileRules) {
-  const { run, jobs, pods, events, policy } = {
+  const { run, jobs, pods, events, policy, unreadable } = {
     run: submitted,
     jobs: [aJob()],
     pods: [],
     events: [],
     policy: {},
+    unreadable: false,
     ...input,
   };
   const gone = new Set(run === 'gone' ? [aRunId(1)] : []);
   return planReconcile(
-    { runs: knownRuns(run), gone, jobs, pods, events, policy: aReconcilePolicy(policy), now: T0 },
+    {
+      runs: knownRuns(run),
+      gone,
+      jobs,
+      pods,
+      isComplete: !unreadable,
+      events,
+      policy: aReconcilePolicy(policy),
+      now: T0,
+    },
     rules,
   );
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 
-import { jobs } from '../../infra/local/kubernetes-api/resources.ts';
+import { jobs, pods } from '../../infra/local/kubernetes-api/resources.ts';
 import { deleteFlowRun } from '../../infra/local/prefect-api/flow-runs.ts';
 import { runLazarus } from '../../infra/local/prefect-api/services.ts';
 import { at } from '../support/time.ts';
@@ -267,5 +267,32 @@ describe('a deleted run', () => {
     const report = await agent.reconcile();
     assert.equal(report.byRule['run-deleted'], 1);
     assert.equal(stateOf(world, other), 'Submitted');
+  });
+});
+
+describe('a Running run without a Job (protocol rule 12)', () => {
+  const silentRun = async () => {
+    const { world, runId, agent } = aWorld();
+    await agent.dispatch();
+    set(world, runId, 'Running');
+    playRunning(world, runId);
+    return { world, runId, agent };
+  };
+
+  it('goes on as long as a pod of it is left', async () => {
+    const { world, runId, agent } = await silentRun();
+    world.cluster.table(jobs).clear();
+    world.clock.advance(61 * minute);
+    await agent.reconcile();
+    assert.equal(stateOf(world, runId), 'Running');
+  });
+
+  it('fails when nothing is left of it and the server’s services have not acted for PENDING_GRACE', async () => {
+    const { world, runId, agent } = await silentRun();
+    world.cluster.table(jobs).clear();
+    world.cluster.table(pods).clear();
+    world.clock.advance(61 * minute);
+    await agent.reconcile();
+    assert.equal(stateOf(world, runId), 'Failed');
   });
 });
