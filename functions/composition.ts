@@ -45,6 +45,8 @@ export interface Outside {
   readonly wire?: Wire;
   /** A login of the machine's user, by a kubeconfig; default: the EKS cluster of the configuration. */
   readonly cluster?: ClusterLogin;
+  /** The runner token; default: the configured one, or Secrets Manager by a client with sockets and timers of its own. */
+  readonly token?: Source<Secret | null>;
 }
 
 export type Tick = (invocation: Invocation, events: TickEvents) => Promise<TickReport>;
@@ -71,6 +73,7 @@ export interface Shared {
 
 function tokenSource(config: Config, outside: Outside, memory: TokenMemory): Source<Secret | null> {
   const { runnerToken: wanted } = config;
+  if (outside.token !== undefined) return outside.token;
   if (wanted.kind === 'none') return constant(null);
   if (wanted.kind === 'given') return constant(wanted.token);
   const client = new SecretsManagerClient({});

@@ -8,8 +8,8 @@ import { readPod, type ClusterState } from './state.ts';
 
 /** What the pods are to do, and who is to be told. */
 export interface PodDirections {
-  /** Asked for every pod at every play; the answer ought to stay the same. */
-  readonly scriptFor: (pod: Pod) => PodScriptName;
+  /** Asked for every pod at every play; what it said of the past ought to stay. */
+  readonly scriptFor: (pod: Pod) => PodScriptName | PodScript;
   /**
    * The program in the flow container. `start` when its container starts, `step` at every play while it runs, `stop`
    * when it is asked to end (SIGTERM; its answer is not waited for). Answers how it has ended, or null while it works.
@@ -60,8 +60,11 @@ function obeyDeletion(state: ClusterState, { pod, directions }: Part, now: Date)
 const isRunning = (state: ClusterState, pod: Pod): boolean =>
   pod.status.phase === 'Running' && !isDeleting(pod) && !state.lostNodes.has(pod.spec.nodeName ?? '');
 
+const scriptOf = (wanted: PodScriptName | PodScript): PodScript =>
+  typeof wanted === 'string' ? podScripts[wanted] : wanted;
+
 function playSteps(state: ClusterState, { pod, directions }: Part, now: Date): void {
-  const script: PodScript = podScripts[directions.scriptFor(pod)];
+  const script = scriptOf(directions.scriptFor(pod));
   const created = new Date(pod.metadata.creationTimestamp).getTime();
   const done = state.scriptSteps.get(pod.metadata.uid) ?? 0;
   for (const [index, { afterSeconds, moment }] of script.entries()) {
