@@ -9,7 +9,7 @@ import { MissingTool } from '../support/missing-tool.ts';
 
 const run = promisify(execFile);
 
-export const tools = ['etcd', 'kube-apiserver', 'kube-controller-manager', 'eks-token-verifier'] as const;
+export const tools = ['etcd', 'kube-apiserver', 'kube-controller-manager', 'kubectl', 'eks-token-verifier'] as const;
 export type Tool = (typeof tools)[number];
 
 interface Recipe {
@@ -22,6 +22,7 @@ const recipes: Readonly<Record<Tool, Recipe>> = {
   etcd: { module: '.', package: './cmd/etcd' },
   'kube-apiserver': { module: '.', package: 'k8s.io/kubernetes/cmd/kube-apiserver' },
   'kube-controller-manager': { module: '.', package: 'k8s.io/kubernetes/cmd/kube-controller-manager' },
+  kubectl: { module: 'kubectl', package: '.' },
   'eks-token-verifier': { module: 'eks-token-verifier', package: '.' },
 };
 
@@ -38,10 +39,12 @@ async function sourceFiles(recipe: Recipe): Promise<string[]> {
 /** Kubernetes writes its version in at link time; without this it calls itself v0.0.0. */
 async function linkerFlags(recipe: Recipe): Promise<string> {
   const goMod = await readFile(join(moduleFolder(recipe), 'go.mod'), 'utf8');
-  const [, version, major, minor] = /k8s\.io\/kubernetes (v(\d+)\.(\d+)\.\d+)/u.exec(goMod) ?? [];
-  if (version === undefined) return '-s -w';
+  // The libraries of Kubernetes 1.x are called 0.x, and beside Kubernetes itself they stand there as 0.0.0.
+  const versions = [/k8s\.io\/kubernetes v1\.(\d+)\.(\d+)/u, /k8s\.io\/kubectl v0\.(\d+)\.(\d+)/u];
+  const [, minor, patch] = versions.map((version) => version.exec(goMod)).find((found) => found !== null) ?? [];
+  if (minor === undefined || patch === undefined) return '-s -w';
   const stamp = (name: string, value: string): string => `-X k8s.io/component-base/version.${name}=${value}`;
-  return ['-s -w', stamp('gitVersion', version), stamp('gitMajor', major ?? ''), stamp('gitMinor', minor ?? '')].join(
+  return ['-s -w', stamp('gitVersion', `v1.${minor}.${patch}`), stamp('gitMajor', '1'), stamp('gitMinor', minor)].join(
     ' ',
   );
 }

@@ -19,6 +19,10 @@ export interface RealCluster extends ApiAccess {
   readonly eks: EksLogin | null;
   /** What our group asked of the API server, a JSON event per line; null on a given cluster. */
   readonly auditLog: string | null;
+  /** Path of kubectl; null on a given cluster. */
+  readonly kubectl: string | null;
+  /** Client certificate of a user of our group, PEM; null on a given cluster. */
+  readonly member: { readonly cert: string; readonly key: string } | null;
 }
 
 const variable = 'REAL_CLUSTER';

@@ -29,6 +29,6 @@ export function givenCluster(path: string, text: string): RealCluster {
   if (cluster === null) throw new Error(`${path}: the current context names no cluster`);
   const { server, caData, caFile } = cluster;
   const caPem = pemIn(caData, caFile);
-  const nothingOfOurs = { etcd: null, eks: null, auditLog: null };
+  const nothingOfOurs = { etcd: null, eks: null, auditLog: null, kubectl: null, member: null };
   return { server, caPem, ...credentialsOf(config, path), kubeconfig: path, ...nothingOfOurs };
 }

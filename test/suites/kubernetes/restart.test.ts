@@ -13,7 +13,7 @@ import { matrixRow } from '../../faults/matrix.ts';
 import { resolveBinaries } from '../../kube/binaries.ts';
 import { startControlPlane, type ControlPlane } from '../../kube/control-plane.ts';
 import { startEksWebhook } from '../../kube/eks-webhook.ts';
-import { realCluster, type EksLogin } from '../../support/real-cluster.ts';
+import { realCluster, type EksLogin, type RealCluster } from '../../support/real-cluster.ts';
 import { applyManifest, isAllowed, openNamespace } from '../../support/real-namespace.ts';
 import { realFunctions, ShiftedClock } from '../../support/real-world.ts';
 
@@ -31,9 +31,12 @@ async function startPlane({ clusterId, ...key }: EksLogin) {
   return { plane, [Symbol.asyncDispose]: () => all.disposeAsync() };
 }
 
+function clusterOf({ server, caPem, adminToken, kubeconfig, etcd }: ControlPlane, eks: EksLogin | null): RealCluster {
+  return { server, caPem, adminToken, kubeconfig, etcd, eks, auditLog: null, kubectl: null, member: null };
+}
+
 async function openStage(plane: ControlPlane): Promise<ContractCluster> {
-  const { server, caPem, adminToken, kubeconfig, etcd } = plane;
-  const at = await openNamespace({ server, caPem, adminToken, kubeconfig, etcd, eks: null, auditLog: null }, 'restart');
+  const at = await openNamespace(clusterOf(plane, null), 'restart');
   for (const manifest of rbacOf(at.namespace)) await applyManifest(at, { ...manifest });
   const right = { apiGroup: 'batch', resource: 'jobs', verb: 'list' };
   await at.until('the binding works', async () => ((await isAllowed(at, right)) ? true : null));
@@ -72,9 +75,8 @@ describe('the real API server is killed and comes back', () => {
       const flowId = seedFlow(state, { name: 'etl' }, due);
       const runs = [1, 2, 3].map(() => seedFlowRun(state, { flowId, startTime: due }, due));
       await using api = await startPrefectApi({ state, now: () => clock.now() });
-      const { server, caPem, adminToken, kubeconfig, etcd } = plane;
       const functions = realFunctions({
-        cluster: { server, caPem, adminToken, kubeconfig, etcd, eks, auditLog: null },
+        cluster: clusterOf(plane, eks),
         eks,
         namespace: at.namespace,
         clock,

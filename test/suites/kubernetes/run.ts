@@ -5,6 +5,7 @@ import { agentGroup } from '../../../infra/rbac.ts';
 import { playedNode } from '../../contract/kubernetes.cluster.ts';
 import { startAudit } from '../../kube/audit.ts';
 import { resolveBinaries } from '../../kube/binaries.ts';
+import { makeClientAuthority } from '../../kube/client-authority.ts';
 import { startControlPlane, type ControlPlane } from '../../kube/control-plane.ts';
 import { startEksWebhook, type EksKey } from '../../kube/eks-webhook.ts';
 import { environmentFor, type EksLogin, type RealCluster } from '../../support/real-cluster.ts';
@@ -64,12 +65,15 @@ async function runOnOwnCluster(say: (line: string) => void): Promise<number> {
     keys: [role],
   });
   await using audit = await startAudit(agentGroup);
-  const apiserverFlags = [...webhook.apiserverFlags, ...audit.apiserverFlags, noJobCache];
+  await using client = await makeClientAuthority('laptop', agentGroup);
+  const apiserverFlags = [...webhook.apiserverFlags, ...audit.apiserverFlags, ...client.apiserverFlags, noJobCache];
   await using plane = await startControlPlane({ binaries, apiserverFlags });
   await registerNode(plane);
   const { server, caPem, adminToken, kubeconfig, etcd } = plane;
   // Awaited here: the cluster must not end before its tests have.
-  return await runFiles({ server, caPem, adminToken, kubeconfig, etcd, eks: login, auditLog: audit.path });
+  const { kubectl } = binaries;
+  const access = { server, caPem, adminToken, kubeconfig, etcd };
+  return await runFiles({ ...access, eks: login, auditLog: audit.path, kubectl, member: client.member });
 }
 
 async function runOnGivenCluster(kubeconfig: string): Promise<number> {
