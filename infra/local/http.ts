@@ -11,6 +11,7 @@ export interface LocalRequest {
   readonly path: string;
   /** Lower-case names. */
   readonly headers: Readonly<Record<string, string>>;
+  /** Text; what is no text, such as protobuf, byte for byte as latin1. */
   readonly body: string;
 }
 

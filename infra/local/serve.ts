@@ -44,6 +44,8 @@ export interface LocalServer extends AsyncDisposable {
 type Incoming = http.IncomingMessage | http2.Http2ServerRequest;
 type Outgoing = http.ServerResponse | http2.Http2ServerResponse;
 
+const encodingOf = (contentType = ''): 'utf8' | 'latin1' => (contentType.includes('protobuf') ? 'latin1' : 'utf8');
+
 async function readRequest(incoming: Incoming): Promise<LocalRequest> {
   const chunks: Buffer[] = [];
   for await (const chunk of incoming) chunks.push(chunk as Buffer);
@@ -51,12 +53,8 @@ async function readRequest(incoming: Incoming): Promise<LocalRequest> {
   for (const [name, value] of Object.entries(incoming.headers)) {
     if (value !== undefined && !name.startsWith(':')) headers[name] = Array.isArray(value) ? value.join(', ') : value;
   }
-  return {
-    method: incoming.method ?? 'GET',
-    path: incoming.url ?? '/',
-    headers,
-    body: Buffer.concat(chunks).toString(),
-  };
+  const body = Buffer.concat(chunks).toString(encodingOf(headers['content-type']));
+  return { method: incoming.method ?? 'GET', path: incoming.url ?? '/', headers, body };
 }
 
 function drop(incoming: Incoming): void {

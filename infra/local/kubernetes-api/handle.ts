@@ -8,6 +8,7 @@ import { isJsonObject, textIn, type Json, type JsonObject, type KubeObject, type
 import { listText } from './paging.ts';
 import { quantityText } from './quantity.ts';
 import { readPodLog } from './pod-log.ts';
+import { protobufType, reviewSpecOf } from './protobuf-review.ts';
 import {
   accessReviews,
   apiVersionOf,
@@ -88,12 +89,7 @@ function patch(state: ClusterState, call: Call): LocalResponse {
   const { request, route, resource } = call;
   const type = request.headers['content-type'] ?? '';
   if (type !== 'application/merge-patch+json') {
-    throw new StatusError({
-      code: 415,
-      reason: 'UnsupportedMediaType',
-      message: '415: Unsupported Media Type',
-      details: {},
-    });
+    throw unsupportedMediaType();
   }
   const object = stored(state, call);
   const body = parseJson(request.body);
@@ -171,8 +167,26 @@ function postTo(state: ClusterState, call: Call): LocalResponse {
   return post(state, call);
 }
 
+const unsupportedMediaType = (): StatusError =>
+  new StatusError({
+    code: 415,
+    reason: 'UnsupportedMediaType',
+    message: '415: Unsupported Media Type',
+    details: {},
+  });
+
+const isProtobuf = ({ headers }: LocalRequest): boolean => headers['content-type'] === protobufType;
+
+/** In JSON or in protobuf: kubectl asks in the latter. */
+function reviewSpec(request: LocalRequest): Json | undefined {
+  if (!isProtobuf(request)) return parseJson(request.body)['spec'];
+  const spec = reviewSpecOf(request.body);
+  if (spec === null) throw badRequest('the object provided is unrecognized');
+  return spec;
+}
+
 function reviewAccess(state: ClusterState, { request, who }: Call): LocalResponse {
-  const { spec } = parseJson(request.body);
+  const spec = reviewSpec(request);
   const asked = isJsonObject(spec) ? spec['resourceAttributes'] : undefined;
   if (!isJsonObject(asked)) {
     const message = 'Invalid value: null: exactly one of nonResourceAttributes or resourceAttributes must be specified';
@@ -209,6 +223,7 @@ function create(state: ClusterState, call: Call): LocalResponse {
   const { request, route, resource, now } = call;
   if (resource === accessReviews) return reviewAccess(state, call);
   if (resource === identityReviews) return reviewIdentity(call);
+  if (isProtobuf(request)) throw unsupportedMediaType();
   if (resource === jobs && request.body.length > storeLimit) throw tooLargeForStore(request.body);
   const { object, warnings } = createObject(state, { route, resource, body: request.body }, now);
   const headers = warnings.map((warning) => `299 - ${JSON.stringify(warning)}`).join(', ');

@@ -7,6 +7,10 @@ export interface Resource {
   readonly plural: string;
   readonly kind: string;
   readonly namespaced: boolean;
+  /** `po` for pods. */
+  readonly shortNames?: readonly string[];
+  /** `all`: what `kubectl get all` shows. */
+  readonly categories?: readonly string[];
   /** Subresource names that answer. */
   readonly subresources: readonly string[];
   readonly verbs: readonly string[];
@@ -48,14 +52,17 @@ const core = (plural: string, kind: string, rest: Partial<Resource> = {}): Resou
 const rbac = (plural: string, kind: string, namespaced: boolean): Resource =>
   core(plural, kind, { group: 'rbac.authorization.k8s.io', namespaced });
 
-export const namespaces = core('namespaces', 'Namespace', { namespaced: false });
+export const namespaces = core('namespaces', 'Namespace', { namespaced: false, shortNames: ['ns'] });
 
 export const pods = core('pods', 'Pod', {
+  shortNames: ['po'],
+  categories: ['all'],
   subresources: ['status', 'log', 'binding'],
   fields: fieldsAt('spec.nodeName', 'spec.restartPolicy', 'spec.serviceAccountName', 'status.phase', 'status.podIP'),
 });
 
 export const jobs = core('jobs', 'Job', {
+  categories: ['all'],
   group: 'batch',
   subresources: ['status'],
   fields: { 'status.successful': (object) => at('status.succeeded')(object) || '0' },
@@ -63,6 +70,7 @@ export const jobs = core('jobs', 'Job', {
 });
 
 export const events = core('events', 'Event', {
+  shortNames: ['ev'],
   fields: {
     ...fieldsAt('reason', 'type', 'reportingComponent'),
     ...fieldsAt('involvedObject.kind', 'involvedObject.namespace', 'involvedObject.name', 'involvedObject.uid'),
@@ -71,8 +79,11 @@ export const events = core('events', 'Event', {
   },
 });
 
-export const resourceQuotas = core('resourcequotas', 'ResourceQuota');
-export const serviceAccounts = core('serviceaccounts', 'ServiceAccount', { subresources: ['token'] });
+export const resourceQuotas = core('resourcequotas', 'ResourceQuota', { shortNames: ['quota'] });
+export const serviceAccounts = core('serviceaccounts', 'ServiceAccount', {
+  shortNames: ['sa'],
+  subresources: ['token'],
+});
 export const secrets = core('secrets', 'Secret', { fields: fieldsAt('type') });
 export const roles = rbac('roles', 'Role', true);
 export const roleBindings = rbac('rolebindings', 'RoleBinding', true);

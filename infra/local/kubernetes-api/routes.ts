@@ -97,6 +97,11 @@ function groupEntry(name: string): unknown {
   return { name, versions: [version], preferredVersion: version };
 }
 
+const naming = ({ shortNames, categories }: Resource) => ({
+  ...(shortNames === undefined ? {} : { shortNames }),
+  ...(categories === undefined ? {} : { categories }),
+});
+
 function resourceList(groupVersion: string, members: readonly Resource[]): unknown {
   const row = (resource: Resource, subresource: string): unknown => ({
     name: subresource === '' ? resource.plural : `${resource.plural}/${subresource}`,
@@ -104,6 +109,7 @@ function resourceList(groupVersion: string, members: readonly Resource[]): unkno
     namespaced: resource.namespaced,
     kind: resource.kind,
     verbs: subresource === '' ? resource.verbs : ['get', 'patch'],
+    ...(subresource === '' ? naming(resource) : {}),
   });
   return {
     kind: 'APIResourceList',
