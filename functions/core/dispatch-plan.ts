@@ -77,6 +77,8 @@ export interface Hold {
 export type DispatchDecision = Submit | Reject | Hold;
 
 export interface DispatchInput {
+  /** Jobs that this tick created for the pages it read before; they count for MAX_PER_TICK. */
+  readonly createdBefore?: number;
   readonly due: readonly DueRun[];
   /** Every Job in the namespace that carries a flow run id, whoever made it. */
   readonly jobs: readonly JobSnapshot[];
@@ -119,7 +121,7 @@ class Slots {
     this.#policy = input.policy;
     const active = input.jobs.filter((job) => job.stackId === input.policy.stackId && isActive(job));
     this.#free = input.policy.maxInFlight - active.length;
-    this.#left = input.policy.maxPerTick;
+    this.#left = input.policy.maxPerTick - (input.createdBefore ?? 0);
     this.#byLabel = new Map(input.policy.labelLimits);
     for (const job of active) this.#takeLabels(job.runLabels);
   }

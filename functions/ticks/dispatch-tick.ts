@@ -121,7 +121,7 @@ class DispatchTick {
     const caps = (await this.#deps.labelCaps?.(this.#budget.signal(claimLimitMs))) ?? new Map<string, number>();
     const labelLimits = new Map(policy.labelLimits);
     for (const [label, cap] of caps) labelLimits.set(label, Math.min(cap, labelLimits.get(label) ?? cap));
-    return { ...policy, labelLimits, maxPerTick: this.#leftThisTick() };
+    return { ...policy, labelLimits };
   }
 
   #leftThisTick(): number {
@@ -183,6 +183,7 @@ class DispatchTick {
       due,
       jobs,
       policy: await this.#policy(),
+      createdBefore: this.#record.countOf('created'),
       now: this.#deps.clock.now(),
       horizon: new Date(this.#budget.deadline.getTime() - createLimitMs),
       newClaimId: this.#deps.newId,
