@@ -2,6 +2,7 @@ import { jobDifferences, type JobDifference } from '../../functions/core/job-dif
 import { listMerges, type ListMerge } from '../../functions/core/template-merge.ts';
 import { faultMatrixTable } from './fault-matrix.ts';
 import { serverDifferences, type ServerDifference } from './server-differences.ts';
+import { peerOptionTable } from './peer-options.ts';
 import { table } from './table.ts';
 import { templateRuleTexts } from './template-rules.ts';
 
@@ -61,4 +62,11 @@ export const guideTables: ReadonlyMap<string, ReadonlyMap<string, string>> = new
   ['infra/guides/fault-matrix.md', new Map([['fault-matrix', faultMatrixTable()]])],
   ['infra/decisions/0009-where-jobs-differ.md', new Map([['job-differences', differenceTable()]])],
   ['infra/decisions/0011-where-the-api-server-judges-differently.md', new Map([['server-differences', serverTable()]])],
+  [
+    'infra/guides/migration.md',
+    new Map([
+      ['peer-start', peerOptionTable('start')],
+      ['peer-install', peerOptionTable('install')],
+    ]),
+  ],
 ]);

@@ -6,6 +6,7 @@ import { listMerges } from '../../functions/core/template-merge.ts';
 import { templateRules } from '../../functions/core/template-rules.ts';
 import { guideTables } from '../../infra/readme/guide-tables.ts';
 import { serverDifferences } from '../../infra/readme/server-differences.ts';
+import { peerOptions } from '../../infra/readme/peer-options.ts';
 import { withTables } from '../../infra/readme/tables.ts';
 import { templateRuleTexts, whyOfRule } from '../../infra/readme/template-rules.ts';
 import { readRepository } from './repository.ts';
@@ -34,6 +35,7 @@ describe('the tables of the guides', () => {
       ...rules,
       ...jobDifferences.map(({ name }) => name),
       ...serverDifferences.map(({ name }) => name),
+      ...peerOptions.map(({ option }) => option),
     ]);
   });
 
