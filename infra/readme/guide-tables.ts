@@ -1,10 +1,12 @@
 import { jobDifferences, type JobDifference } from '../../functions/core/job-differences.ts';
 import { listMerges, type ListMerge } from '../../functions/core/template-merge.ts';
+import { costTable, networkCostTable } from './cost.ts';
 import { faultMatrixTable } from './fault-matrix.ts';
 import { serverDifferences, type ServerDifference } from './server-differences.ts';
 import { peerOptionTable } from './peer-options.ts';
 import { table } from './table.ts';
 import { templateRuleTexts } from './template-rules.ts';
+import { troubles } from './troubleshooting.ts';
 
 const code = (text: string): string => `\`${text}\``;
 
@@ -50,6 +52,15 @@ function serverTable(): string {
   return table(['difference', 'who refuses', 'what', 'why'], rows);
 }
 
+/** A reader looks for words, so case does not count. */
+function troubleTable(): string {
+  const rows = troubles.map(({ words, remedy }) => [`… ${code(words.trim())} …`, remedy]);
+  return table(
+    ['it says', 'what to do'],
+    rows.toSorted(([one = ''], [two = '']) => one.localeCompare(two, 'en')),
+  );
+}
+
 /** Tables outside of the README, by the file that has their markers. */
 export const guideTables: ReadonlyMap<string, ReadonlyMap<string, string>> = new Map([
   [
@@ -59,6 +70,14 @@ export const guideTables: ReadonlyMap<string, ReadonlyMap<string, string>> = new
       ['template-rules', ruleTable()],
     ]),
   ],
+  [
+    'infra/guides/cost.md',
+    new Map([
+      ['cost', costTable()],
+      ['network-cost', networkCostTable()],
+    ]),
+  ],
+  ['infra/guides/troubleshooting.md', new Map([['troubleshooting', troubleTable()]])],
   ['infra/guides/fault-matrix.md', new Map([['fault-matrix', faultMatrixTable()]])],
   ['infra/decisions/0009-where-jobs-differ.md', new Map([['job-differences', differenceTable()]])],
   ['infra/decisions/0011-where-the-api-server-judges-differently.md', new Map([['server-differences', serverTable()]])],
