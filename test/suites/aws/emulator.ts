@@ -25,7 +25,8 @@ async function isReady(url: string): Promise<boolean> {
 }
 
 /**
- * AWS on loopback with IAM policies in force. Functions inherit `env`, as the emulator hands its own environment on.
+ * AWS on loopback, with IAM policies in force where AUTH is `true` in `env`. Functions inherit `env`, as the emulator hands
+ * its own environment on.
  *
  * @throws Error with its last words when it does not come up
  */
@@ -43,7 +44,6 @@ export async function startEmulator(env: Readonly<Record<string, string>>): Prom
       PATH: `${path.dirname(process.execPath)}:/usr/bin:/bin`,
       HOME: folder,
       TMPDIR: folder,
-      AUTH: 'true',
       BIND_HOST: '127.0.0.1',
       GATEWAY_PORT: String(port),
       IOT_MTLS_ENABLED: '0',
