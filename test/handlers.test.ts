@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { cp, mkdtemp, rm } from 'node:fs/promises';
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -118,6 +118,22 @@ describe('the bundles under a Lambda handler contract', () => {
     assert.equal(error, null);
     const [job] = listJobs(world.kubernetes.state, world.namespace);
     assert.equal(job?.metadata.annotations?.['team'], 'nightly');
+  });
+
+  it('need nothing but their first file until a template is YAML', async () => {
+    await using world = await startPresentWorld();
+    const alone = path.join(folder, 'alone', 'index.js');
+    await cp(path.join(folder, 'dispatch', 'index.js'), alone);
+    await using plain = await startContainer(alone, world.env);
+    await using withYaml = await startContainer(alone, { ...world.env, JOB_TEMPLATE: 'spec: {template: {spec: {}}}' });
+
+    const idle = await plain.invoke();
+    const [id = ''] = seedDueRuns(world, 1, { job_template: { spec: { template: { spec: { containers: [{}] } } } } });
+    const busy = await plain.invoke();
+    const missing = await withYaml.invoke();
+
+    assert.deepEqual([idle.error, busy.error, stateOf(world, id)], [null, null, 'Submitted']);
+    assert.match(missing.error?.message ?? '', /yaml\.js/u);
   });
 
   it('reconcile what is there: a Job that waits for its pod, and its run', async () => {

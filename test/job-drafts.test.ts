@@ -170,6 +170,8 @@ describe('dispatch', () => {
     assert.equal(report.byRule['label-at-capacity'], 1);
     const withSelector = jobsOf(world).filter((job) => JSON.stringify(job).includes('nvidia.com/gpu'));
     assert.deepEqual([jobsOf(world).length, withSelector.length], [5, 2]);
+    const next = await tick(world);
+    assert.deepEqual([next.byRule['label-at-capacity'], jobsOf(world).length], [1, 5]);
   });
 
   const broken = {

@@ -234,6 +234,11 @@ describe('render', () => {
       env: { JOB_TEMPLATE: 'spec:\n  template: 5\n' },
       want: /^JOB_TEMPLATE: .*`\/spec\/template` must be a map\. \(line 2, column 13\)/u,
     },
+    'a broken profile': {
+      run: aRun({}),
+      env: { PROFILES: '- label: gpu\n  maxInflight: 4\n' },
+      want: /^PROFILES: .*no field `maxInflight` \(line 2, column 16\)/u,
+    },
     'a broken template of the operator’s that is no YAML': {
       run: aRun({}),
       env: { JOB_TEMPLATE: 'spec:\n  a: [\n' },
