@@ -236,6 +236,7 @@ describe('the package that is deployed', () => {
     assert.equal(alarms.length, 13);
     for (const found of named) assert.ok(sections.has(found?.groups?.['section'] ?? ''), found?.input);
     assert.deepEqual(new Set(alarms.flatMap(({ AlarmActions }) => AlarmActions)), new Set());
+    assert.equal(propertiesOf(template, 'ReconcileSlow')['Threshold'], functionLimitMs * 0.8);
   });
 
   it('has a dashboard, and queries over the logs of both functions', () => {

@@ -99,11 +99,13 @@ function configOf(env: Readonly<Record<string, string>>): Config {
 export class Container {
   readonly #world: SimulatedWorld;
   readonly #config: Config;
+  readonly #events: TickEvents;
   readonly #memory: PrefectMemory = { tenantId: null, agentId: null };
 
-  constructor(world: SimulatedWorld, env: Readonly<Record<string, string>>) {
+  constructor(world: SimulatedWorld, env: Readonly<Record<string, string>>, events: TickEvents) {
     this.#world = world;
     this.#config = configOf(env);
+    this.#events = events;
   }
 
   /** One tick of dispatch, `limitMs` long at the most. */
@@ -127,7 +129,7 @@ export class Container {
         cluster: async () => this.#kubernetes(),
         clock,
         newId: () => this.#world.newId(),
-        events: silent,
+        events: this.#events,
         drafter,
       },
       { policy, agentName, createConcurrency, pendingGraceMs, quietAgeMs },
@@ -145,7 +147,7 @@ export class Container {
         cluster: async () => this.#kubernetes(),
         clock,
         newId: () => this.#world.newId(),
-        events: silent,
+        events: this.#events,
       },
       { policy: { ...this.#config, quietAgeMs }, agentName, agentLabels, logTailLines },
       { endsAt: new Date(clock.now().getTime() + limitMs), requestId: 'request' },
@@ -225,8 +227,8 @@ export class SimulatedWorld {
     return `00000000-0000-4000-9000-${String(this.#ids).padStart(12, '0')}`;
   }
 
-  container(env: Readonly<Record<string, string>> = {}): Container {
-    return new Container(this, env);
+  container(env: Readonly<Record<string, string>> = {}, events: TickEvents = silent): Container {
+    return new Container(this, env, events);
   }
 
   /** All Jobs in the namespace. */
