@@ -126,6 +126,7 @@ describe('U: one Job for an attempt, and never two at once', () => {
   const again = aJob({ uid: 'uid-2', createdAt: at('+5m'), finishedAt: at('+6m') });
   const secondExecution = anExecution({ jobUid: 'uid-2', startedAt: at('+301s'), endedAt: at('+350s') });
   const early = anExecution({ outcome: 'nothing-to-do', endedAt: at('+5s') });
+  const lost = anExecution({ outcome: 'working', endedAt: null });
   const foreign = aJob({ uid: 'uid-0', name: 'other', key: null, stackId: null, createdAt: at('-5m') });
   suite(
     'U',
@@ -163,6 +164,7 @@ describe('U: one Job for an attempt, and never two at once', () => {
         jobs: [aJob(), again],
         executions: [early, anExecution({ endedAt: at('+310s'), outcome: 'killed' }), secondExecution],
       },
+      'two executions at once, the first on a lost node': { jobs: [gone, again], executions: [lost, secondExecution] },
       'a Job beside that of another agent': { jobs: [foreign, aJob()] },
       'a Job that was made without a claim': { jobs: [aJob({ key: '2' })] },
     },
@@ -171,6 +173,10 @@ describe('U: one Job for an attempt, and never two at once', () => {
       'a Job made again after a person deleted it': {
         jobs: [{ ...gone, byHand: true }, again],
         executions: [anExecution(), secondExecution],
+      },
+      'two executions, the first on a lost node, after a person deleted its Job': {
+        jobs: [{ ...gone, byHand: true }, again],
+        executions: [lost, secondExecution],
       },
       'the next attempt in the second in which the last Job ended': {
         jobs: [

@@ -10,7 +10,7 @@ import {
   spanOfJob,
   type Violation,
 } from './timeline.ts';
-import type { Limits, Witnessed, WitnessedJob } from './witness.ts';
+import type { Limits, Witnessed, WitnessedExecution, WitnessedJob } from './witness.ts';
 
 /** U: at most one Job for an attempt, and never two live Jobs or executions of one run. */
 export function duplicateJobs(witnessed: Witnessed, limits: Limits): readonly Violation[] {
@@ -67,9 +67,12 @@ function twoExecutions(witnessed: Witnessed, runId: string, ours: readonly Witne
   const working = executionsOf(witnessed, runId).filter(
     (execution) => uids.has(execution.jobUid) && hasWorked(execution),
   );
+  const byHand = new Set(ours.filter((job) => job.byHand).map(({ uid }) => uid));
+  // On a node that is lost a process lives on unseen. Whoever deletes its Job by hand takes away all that tells of it.
+  const isUnseen = ({ jobUid, endedAt }: WitnessedExecution): boolean => byHand.has(jobUid) && endedAt === null;
   // Several pods of one Job are what its author asked for, with a backoffLimit or a policy of replacement.
   return pairsOf(working)
-    .filter(([a, b]) => a.jobUid !== b.jobUid)
+    .filter(([a, b]) => a.jobUid !== b.jobUid && !isUnseen(a) && !isUnseen(b))
     .filter(([a, b]) => overlap(spanOfExecution(a), spanOfExecution(b)))
     .map(([a, b]) => `two executions at once, of Jobs ${a.jobUid} and ${b.jobUid}`);
 }
