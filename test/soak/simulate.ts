@@ -85,16 +85,19 @@ function fingerprintOf({ requests, runs }: Witnessed): string {
   return `${requests.length} ${requests.at(-1)?.at.toISOString()} ${histories.join(' ')}`;
 }
 
+/** Rows that are in a world from its beginning: the shapes of its runs, and clocks that are wrong. */
+function rowsOfTheWorld({ runs, settings }: Scenario): readonly number[] {
+  const isSkewed = Object.values(settings.skewMs).some((ms) => ms !== 0);
+  return [...runs.map(({ shape }) => rowOfShape[shape]), isSkewed ? 44 : undefined].filter((row) => row !== undefined);
+}
+
 /** Plays one scenario from its beginning to its end, or until nothing can happen any more, and judges it. */
 export async function simulate(scenario: Scenario): Promise<SimulationResult> {
   const world = new SoakWorld(scenario);
   const wire = new Wire(world);
   const lambda = new Lambda(world, wire);
   schedule(world, lambda, new Pods(world));
-  for (const { shape } of scenario.runs) {
-    const row = rowOfShape[shape];
-    if (row !== undefined) world.rowsHit.add(row);
-  }
+  for (const row of rowsOfTheWorld(scenario)) world.rowsHit.add(row);
   const endMs = scenario.hours * 60 * minute;
   const lastActMs = Math.max(...scenario.acts.map(({ atMs }) => atMs), ...scenario.runs.map(({ dueAtMs }) => dueAtMs));
   const end = new Date(world.startedAt.getTime() + endMs);

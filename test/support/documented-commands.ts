@@ -110,6 +110,7 @@ export const claims: readonly Claim[] = [
     command: 'npm run --silent manifests -- --namespace flows | kubectl apply -f -',
   },
   { by: onAws, document: migration, command: 'npx serverless deploy <the params of before>' },
+  { by: ci, document: 'infra/guides/soak.md', command: 'npm run --silent soak -- --seed 1 --seeds 150' },
 ];
 
 /** Blocks of commands; what a command prints is shown as `text`. */
