@@ -69,6 +69,21 @@ const isLazarus = (row: StateRow): boolean => (row.message ?? '').startsWith(laz
 const leavesCancel = (row: StateRow): boolean =>
   isCancel(row) || isFinished(row.state) || (row.state === 'Scheduled' && !isLazarus(row));
 
+const after = (effective: StateRow | null, row: StateRow): StateRow =>
+  effective !== null && isCancel(effective) && !leavesCancel(row) ? effective : row;
+
+/**
+ * A claim of ours changes nothing of what others want. But when it stands again under its own id, the other stack whose
+ * claim lay over it has written it back: then what was wanted beneath it is wanted again.
+ */
+function afterOurs(effective: StateRow | null, row: StateRow, beneath: Map<string, StateRow | null>) {
+  const claim = claimTokenOf(row.serializedState)?.claim;
+  if (claim === undefined) return effective;
+  if (effective?.state === 'Submitted') return beneath.get(claim) ?? effective;
+  beneath.set(claim, effective);
+  return effective;
+}
+
 /**
  * What everybody else wants of the run: the last row that is not ours. A user's cancel sticks until somebody schedules
  * the run afresh (Lazarus does not count) or a finished state replaces it; a later Running does not clear it.
@@ -77,10 +92,9 @@ const leavesCancel = (row: StateRow): boolean =>
  */
 export function effectiveState(history: readonly StateRow[], stackId: string): StateRow | null {
   let effective: StateRow | null = null;
+  const beneath = new Map<string, StateRow | null>();
   for (const row of inOrder(history)) {
-    if (isOurs(row, stackId)) continue;
-    if (effective !== null && isCancel(effective) && !leavesCancel(row)) continue;
-    effective = row;
+    effective = isOurs(row, stackId) ? afterOurs(effective, row, beneath) : after(effective, row);
   }
   return effective;
 }

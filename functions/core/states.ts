@@ -30,7 +30,11 @@ export function cancelledState(stackId: string): JsonObject {
   return { type: 'Cancelled', message: 'Flow run is cancelled', context: { stack: stackId } };
 }
 
-/** A foreign state that a write of ours covered, written back as it was and marked as ours. */
+/**
+ * A foreign state that a write of ours covered, written back as it was and marked as ours. But for a claim: under our mark
+ * it would be a stranger's to its owner, and nobody's. It goes back as its owner wrote it, and is its owner's again.
+ */
 export function restoredState(row: StateRow, stackId: string): JsonObject {
+  if (row.state === 'Submitted') return row.serializedState;
   return { ...row.serializedState, context: { ...contextOf(row.serializedState), stack: stackId } };
 }

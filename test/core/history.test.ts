@@ -71,6 +71,28 @@ describe('the effective state is the last row that is not ours', () => {
     it(name, () => assert.equal(effectiveState(history, STACK)?.state ?? null, wantState));
   }
 
+  const theirs = aClaimRow({ at: '+2s', version: 3, key: '1', by: OTHER_STACK });
+  const again = aClaimRow({ at: '+3s', version: 4, key: '1', id: 'mine' });
+  const ours = aClaimRow({ at: '+1s', version: 2, key: '1', id: 'mine' });
+  const claims: Record<string, { history: readonly StateRow[]; wantState: string }> = {
+    'another stack claims over ours': { history: [scheduled, ours, theirs], wantState: 'Submitted' },
+    'another stack claims over ours and writes ours back': {
+      history: [scheduled, ours, theirs, again],
+      wantState: 'Scheduled',
+    },
+    'another stack claims over ours, and a new claim of ours lies over that': {
+      history: [scheduled, ours, theirs, aClaimRow({ at: '+3s', version: 4, key: '1', id: 'other' })],
+      wantState: 'Submitted',
+    },
+    'a cancel comes between another stack’s claim and ours again': {
+      history: [scheduled, ours, theirs, aRow({ state: 'Cancelled', at: '+2500ms', version: 4 }), again],
+      wantState: 'Cancelled',
+    },
+  };
+  for (const [name, { history, wantState }] of Object.entries(claims)) {
+    it(name, () => assert.equal(effectiveState(history, STACK)?.state, wantState));
+  }
+
   it('does not depend on the order in which the rows arrive', () => {
     const rows = [scheduled, claim, cancelled, running, lazarus, restarted, success];
     fc.assert(
