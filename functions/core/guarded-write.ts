@@ -1,5 +1,6 @@
 import type { FlowRun, StateRow } from './flow-run.ts';
 import { contextOf, effectiveState, inOrder, isOurs, lastRow } from './history.ts';
+import type { JsonObject } from './json.ts';
 
 /** State, version, and the rows behind them: what a write was decided on (protocol rule 11). */
 export function sameTruth(basis: FlowRun, fresh: FlowRun): boolean {
@@ -23,13 +24,21 @@ export type WriteVerdict =
   | { readonly kind: 'stands' | 'superseded' | 'absent' }
   | { readonly kind: 'covers'; readonly row: StateRow };
 
-/** Judges a write from the read it was decided on and the read after it. */
-export function judgeWrite(basis: FlowRun, after: FlowRun, stackId: string): WriteVerdict {
+/**
+ * Judges a write from the read it was decided on and the read after it. Another row of ours, as of a dispatcher at work
+ * at the same time, is not this write: it has the type and the mark of the state that was sent.
+ */
+export function judgeWrite(
+  basis: FlowRun,
+  after: FlowRun,
+  { state, stackId }: { readonly state: JsonObject; readonly stackId: string },
+): WriteVerdict {
   const known = new Set(basis.history.map((row) => row.id));
   const news = inOrder(after.history).filter((row) => !known.has(row.id));
-  const foreign = news.filter((row) => !isOurs(row, stackId));
-  if (foreign.length === news.length) return { kind: 'absent' };
-  const slipped = foreign.at(-1);
+  const isWritten = (row: StateRow): boolean =>
+    row.state === state['type'] && contextOf(row.serializedState)['stack'] === contextOf(state)['stack'];
+  if (!news.some(isWritten)) return { kind: 'absent' };
+  const slipped = news.findLast((row) => !isOurs(row, stackId) && !isWritten(row));
   if (slipped === undefined) return { kind: 'stands' };
   return news.at(-1) === slipped ? { kind: 'superseded' } : { kind: 'covers', row: slipped };
 }

@@ -19,6 +19,11 @@ export const labelsAnnotation = 'prefect-serverless-agent/labels';
 /** Any Job of any agent of Prefect 1.x in the namespace. */
 export const anyRunSelector = runIdLabel;
 
+/** Jobs of these runs, whoever made them. */
+export function runIdSelector(ids: readonly FlowRunId[]): string {
+  return `${runIdLabel} in (${[...new Set(ids)].join(',')})`;
+}
+
 /** Jobs and pods of one stack. */
 export function stackSelector(stackId: string): string {
   return `${stackLabel}=${stackId}`;

@@ -7,6 +7,7 @@ import type { Outcome, OutcomeKind } from '../core/tick-report.ts';
 import type { DeleteAnswer } from '../kubernetes/contract.ts';
 import type { RunLog } from '../prefect/contract.ts';
 import type { Budget } from './budget.ts';
+import { confirmJobs } from './confirm-jobs.ts';
 import { writeGuarded, type Intent } from './guarded-write.ts';
 import type { ReconcileCluster, ReconcileDeps, ReconcileSettings } from './ports.ts';
 
@@ -106,7 +107,7 @@ const intentOf = (action: FailRun | CancelRun | RestoreRun, state: JsonObject): 
   action: action.kind,
   job: jobOf(action),
   why: action.why,
-  ...('evidence' in action ? { evidence: { ...action.evidence } } : {}),
+  ...('evidence' in action ? { evidence: { ...action.evidence }, endsActiveJob: action.endJob } : {}),
 });
 
 async function writeStates(deps: ApplyDeps, actions: readonly ReconcileAction[]): Promise<Written> {
@@ -120,7 +121,8 @@ async function writeStates(deps: ApplyDeps, actions: readonly ReconcileAction[])
     ...cancels.map((action) => intentOf(action, cancelledState(stackId))),
     ...restores.map((action) => intentOf(action, restoredState(action.row, stackId))),
   ];
-  const settled = await writeGuarded({ prefect: deps.prefect, budget: deps.budget, stackId }, intents);
+  const confirm = confirmJobs(deps.cluster, deps.budget);
+  const settled = await writeGuarded({ prefect: deps.prefect, budget: deps.budget, stackId, confirm }, intents);
   const stands = new Set(
     settled.filter(({ outcome }) => outcome.kind === 'applied').map(({ intent }) => intent.basis.id),
   );

@@ -15,12 +15,18 @@ export interface Intent {
   readonly job: string | null;
   readonly why: string;
   readonly evidence?: Outcome['evidence'];
+  /** The Job is still active, and that is no reason against the write: it is ended once this stands. */
+  readonly endsActiveJob?: boolean;
 }
+
+/** Looks once more at what no history shows, right before the write; false: this intent is dropped. Throws as reads do. */
+export type Confirm = (intents: readonly Intent[]) => Promise<(intent: Intent) => boolean>;
 
 export interface GuardedWriteDeps {
   readonly prefect: Pick<PrefectClient, 'readRuns' | 'write'>;
   readonly budget: Budget;
   readonly stackId: string;
+  readonly confirm?: Confirm;
 }
 
 export interface SettledIntent {
@@ -53,7 +59,7 @@ const answerOutcome = (intent: Intent, answer: WriteAnswer): SettledIntent =>
 function judge(intent: Intent, after: FlowRun | undefined, context: { answer: WriteAnswer; stackId: string }) {
   if (after === undefined)
     return { ...settled(intent, 'unknown', 'the run could not be read after the write'), restore: null };
-  const verdict = judgeWrite(intent.basis, after, context.stackId);
+  const verdict = judgeWrite(intent.basis, after, { state: intent.state, stackId: context.stackId });
   switch (verdict.kind) {
     case 'stands':
       return { ...settled(intent, 'applied'), restore: null };
@@ -73,14 +79,16 @@ function judge(intent: Intent, after: FlowRun | undefined, context: { answer: Wr
 }
 
 async function writeBatch(deps: GuardedWriteDeps, intents: readonly Intent[]): Promise<readonly SettledIntent[]> {
+  // The states come last: they change more often than Jobs, and most of what changes them shows in no Job.
+  const confirms = (await deps.confirm?.(intents)) ?? (() => true);
   const fresh = await readById(deps, intents);
   const unchanged = (intent: Intent): boolean => {
     const run = fresh.get(intent.basis.id);
-    return run !== undefined && sameTruth(intent.basis, run);
+    return run !== undefined && sameTruth(intent.basis, run) && confirms(intent);
   };
   const dropped = intents
     .filter((intent) => !unchanged(intent))
-    .map((intent) => settled(intent, 'superseded', 'the run changed meanwhile'));
+    .map((intent) => settled(intent, 'superseded', 'the run or its Jobs changed meanwhile'));
   const ready = intents.filter(unchanged);
   if (ready.length === 0) return dropped;
   const states = ready.map(({ basis, state }) => ({ runId: basis.id, version: basis.version, state }));
@@ -116,6 +124,10 @@ export async function writeGuarded(
   const results: SettledIntent[] = [];
   for (let start = 0; start < intents.length; start += batchSize) {
     const batch = intents.slice(start, start + batchSize);
+    if (deps.budget.leftMs() <= 0) {
+      results.push(...batch.map((intent) => settled(intent, 'held', 'no time left in this invocation')));
+      continue;
+    }
     try {
       results.push(...(await writeBatch(deps, batch)));
     } catch (error) {

@@ -61,18 +61,32 @@ describe('a guarded write', () => {
   const ours = aRow({ state: 'Failed', at: '+5m', version: 3, by: STACK });
   const success = aRow({ state: 'Success', at: '+4m', version: 3 });
   const later = aRow({ state: 'Scheduled', at: '+6m', version: 4 });
+  const sent = { state: ours.serializedState, stackId: STACK };
   const cases: Record<string, { news: readonly StateRow[]; want: string }> = {
     'our row alone: it stands': { news: [ours], want: 'stands' },
     'a foreign row slipped under ours: ours covers it': { news: [success, ours], want: 'covers' },
     'a foreign row came after ours: superseded': { news: [ours, later], want: 'superseded' },
     'only a foreign row: ours is absent': { news: [success], want: 'absent' },
     'nothing new: ours is absent': { news: [], want: 'absent' },
+    'only a claim of ours, not the row that was sent: ours is absent': {
+      news: [aClaimRow({ at: '+3s', version: 3, key: '1', id: 'again' })],
+      want: 'absent',
+    },
   };
   for (const [name, { news, want }] of Object.entries(cases)) {
     it(name, () =>
-      assert.equal(judgeWrite(basis, aFlowRun({ history: [...basis.history, ...news] }), STACK).kind, want),
+      assert.equal(judgeWrite(basis, aFlowRun({ history: [...basis.history, ...news] }), sent).kind, want),
     );
   }
+
+  it('finds a Scheduled that was written back, though a Scheduled is never ours', () => {
+    const state = restoredState(later, STACK);
+    const row = { ...later, id: 'again', createdMicros: later.createdMicros + 1, serializedState: state };
+    const before = aFlowRun({ history: [scheduled, mine, later, ours] });
+    const after = aFlowRun({ history: [...before.history, row] });
+    assert.equal(judgeWrite(before, after, { state, stackId: STACK }).kind, 'stands');
+    assert.equal(judgeWrite(before, before, { state, stackId: STACK }).kind, 'absent');
+  });
 
   it('takes a run for unchanged only with the same state, version and rows', () => {
     assert.equal(sameTruth(basis, aFlowRun({ history: [...basis.history] })), true);
@@ -100,6 +114,11 @@ describe('the states we write', () => {
   it('mark a restored state as ours and leave the rest of it alone', () => {
     const row = aRow({ state: 'Cancelled', at: '+1s', version: 2, message: 'Flow run is cancelled' });
     assert.deepEqual(restoredState(row, STACK), { ...row.serializedState, context: { stack: STACK } });
+  });
+
+  it('leave a claim that is written back to its owner', () => {
+    const theirs = aClaimRow({ at: '+1s', version: 2, key: '1', by: OTHER_STACK });
+    assert.deepEqual(restoredState(theirs, STACK), theirs.serializedState);
   });
 
   it('name the key of the attempt that failed, where there is one', () => {

@@ -45,4 +45,23 @@ describe('a task retry that is due (protocol rule 17)', () => {
     assert.equal(world.jobsOf(runId).length, 1);
     assert.equal(report.counts.superseded, 1);
   });
+
+  it('whose Job is made right before reconcile fails the run for the last one: the run goes on', async () => {
+    const { world, runId, agent } = await aDueRetry('Failed', { INFRA_RETRIES: '1' });
+    let made = false;
+    world.onKubernetes = (request, forward) => {
+      if (made || !request.path.includes('/pods')) return forward();
+      made = true;
+      return agent.dispatch().then(forward);
+    };
+    const report = await world.container({ INFRA_RETRIES: '1' }).reconcile();
+    assert.deepEqual([world.jobsOf(runId).length, stateOf(world, runId)], [2, 'Running']);
+    assert.equal(report.counts.superseded, 1);
+  });
+
+  it('that gets no Job meanwhile does not keep the run', async () => {
+    const { world, runId } = await aDueRetry('Failed', { INFRA_RETRIES: '1' });
+    await world.container({ INFRA_RETRIES: '1' }).reconcile();
+    assert.equal(stateOf(world, runId), 'Failed');
+  });
 });
