@@ -108,6 +108,8 @@ function parse({ parseDocument }: Yaml, text: string, lineCounter: LineCounter):
   return parseDocument(text, {
     version: '1.1',
     prettyErrors: true,
+    // Warnings would go past the log, in the author's words.
+    logLevel: 'error',
     strict: true,
     uniqueKeys: false,
     lineCounter,

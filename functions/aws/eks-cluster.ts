@@ -61,15 +61,17 @@ export function describedCluster({ client, name, memory, clock }: EksClusterOpti
     const { cluster } = await client.send(command, { abortSignal: clock.limit(awsLimitMs) }).catch((error: unknown) => {
       throw translate(error, name);
     });
-    const ca = cluster?.certificateAuthority?.data;
-    if (cluster?.endpoint === undefined || ca === undefined) {
+    const ca: unknown = cluster?.certificateAuthority?.data;
+    const endpoint: unknown = cluster?.endpoint;
+    // The SDK hands on what it was sent, whatever its types say.
+    if (typeof endpoint !== 'string' || typeof ca !== 'string') {
       throw new BoundaryError(
         'CLUSTER_UNREACHABLE',
         `The EKS cluster ${name} has no endpoint or no CA yet (status ${cluster?.status ?? 'unknown'}). Wait until it is ACTIVE.`,
         { command: `aws eks wait cluster-active --name ${name}` },
       );
     }
-    memory.cluster = { endpoint: cluster.endpoint, ca: pemOf(ca) };
+    memory.cluster = { endpoint, ca: pemOf(ca) };
     return memory.cluster;
   };
   return { current: async () => memory.cluster ?? describe(), refresh: describe };

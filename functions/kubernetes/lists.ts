@@ -5,6 +5,9 @@ import type { Api } from './api.ts';
 /** Objects of one page. The API server charges a list by the hundred objects, and half a thousand parse in a few ms. */
 const pageSize = 500;
 
+/** Ten times the Jobs that are planned for; a server that still has another page has no last one. */
+const mostPages = 200;
+
 /** How often a list whose snapshot expired is begun again. */
 const restarts = 3;
 
@@ -45,6 +48,7 @@ function pathOf({ path, labelSelector, fieldSelector }: ListQuery, next: string)
 /** Null: the snapshot expired (410), nothing of this pass may be used. */
 async function onePass<T>(api: Api, query: ListQuery, observe: (raw: JsonObject) => T): Promise<T[] | null> {
   const found: T[] = [];
+  const tokens = new Set<string>();
   let next = '';
   do {
     const answer = await api.read(pathOf(query, next), query.signal);
@@ -54,6 +58,9 @@ async function onePass<T>(api: Api, query: ListQuery, observe: (raw: JsonObject)
     // Observed page by page, so that a page of several megabytes is gone before the next one comes.
     for (const item of page.items) found.push(observe(item));
     next = page.next;
+    // A token that came before leads in a circle.
+    if (tokens.has(next) || tokens.size > mostPages) throw api.unreadable(query.what);
+    tokens.add(next);
   } while (next !== '');
   return found;
 }

@@ -1,7 +1,7 @@
 import * as z from 'zod/mini';
 
 import type { FlowRun, FlowRunId, StateRow } from '../core/flow-run.ts';
-import { isJsonObject, type Json, type JsonObject } from '../core/json.ts';
+import { isDeeperThan, isJsonObject, type Json, type JsonObject } from '../core/json.ts';
 import type { RunsRead, UnreadableRun } from './contract.ts';
 
 const isoText = /^(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:\.(\d{1,6})\d*)?(Z|[+-]\d\d(?::?\d\d)?)?$/u;
@@ -34,7 +34,12 @@ const instant = z.pipe(
   micros,
   z.transform((value) => new Date(Math.floor(value / 1000))),
 );
-const jsonObject = z.custom<JsonObject>(isJsonObject, 'expected a JSON object');
+/** A state has a few levels, and is written again as JSON, which takes as much stack as it has levels. */
+const mostLevels = 200;
+const jsonObject = z.custom<JsonObject>(
+  (value) => isJsonObject(value) && !isDeeperThan(mostLevels, value),
+  `expected a JSON object of at most ${mostLevels} levels`,
+);
 const json = z.pipe(
   z.unknown(),
   z.transform((value) => (value ?? null) as Json),

@@ -21,6 +21,9 @@ import { parseRuns } from './parse.ts';
 /** Runs of one operation, and ids of one request. */
 const pageSize = 500;
 
+/** A stack has at most MAX_IN_FLIGHT (100,000) runs that are not finished; a server that has more to say does not end. */
+const mostPages = 200;
+
 /** A task run counts as due this long after its start time (prefect 1.4.1, agent/agent.py). */
 const retryBufferMs = 3_000;
 
@@ -106,9 +109,9 @@ export class RunReader {
     const reads: RunsRead[] = [];
     let rows = this.#rowsOf(answer);
     reads.push(this.#parsed(rows));
-    while (rows.length >= pageSize) {
-      const where = unfinishedRuns(audience, lastIdOf(rows));
-      const [next] = await this.#ask([readRunsWhere(where, byId, true)], signal);
+    for (let last: string | null = null; rows.length >= pageSize;) {
+      last = this.#nextAfter(rows, { last, pages: reads.length });
+      const [next] = await this.#ask([readRunsWhere(unfinishedRuns(audience, last), byId, true)], signal);
       rows = this.#rowsOf(next);
       reads.push(this.#parsed(rows));
     }
@@ -161,6 +164,17 @@ export class RunReader {
     const parsed = flowRuns.data.safeParse(answer.data);
     if (!parsed.success) throw this.#failure(answer);
     return parsed.data.flow_run;
+  }
+
+  /**
+   * The id that the next page begins after. Pages come in the order of their ids: one that does not lead on would be asked
+   * for until the deadline, and half of a list is not the list.
+   */
+  #nextAfter(rows: readonly unknown[], { last, pages }: { last: string | null; pages: number }): string {
+    const next = lastIdOf(rows);
+    const leadsOn = next !== null && (last === null || next > last) && pages < mostPages;
+    if (!leadsOn) throw unreadableAnswer(this.#options.url);
+    return next;
   }
 
   #failure(answer: OperationAnswer | undefined) {

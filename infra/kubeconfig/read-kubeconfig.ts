@@ -75,7 +75,7 @@ function parseFile(text: string, file: string): Parsed {
   const folder = dirname(file);
   const config = new KubeConfig();
   try {
-    const { users, ...rest } = shape.parse(parse(text));
+    const { users, ...rest } = shape.parse(parse(text, { logLevel: 'error' }));
     const placed = (users ?? []).map((entry) => ({
       ...entry,
       user: withTokenFile(withCommand(entry.user ?? {}, folder), folder),

@@ -116,7 +116,12 @@ describe('parseRuns', () => {
     'a state that is text': {
       row: { ...row, serialized_state: '{"type":"Scheduled"}' },
       wantId: runId,
-      wantProblem: /^serialized_state: expected a JSON object$/,
+      wantProblem: /^serialized_state: expected a JSON object of at most 200 levels$/,
+    },
+    'a state that is deeper than the stack': {
+      row: { ...row, serialized_state: JSON.parse(`{"a":${'['.repeat(50_000)}${']'.repeat(50_000)}}`) as unknown },
+      wantId: runId,
+      wantProblem: /^serialized_state: .* 200 levels$/,
     },
     'a history row without time': {
       row: { ...row, states: [{ ...row.states[0], created: 'soon' }] },
@@ -139,6 +144,13 @@ describe('parseRuns', () => {
       assert.match(unreadable[0]?.problem ?? '', wantProblem);
     });
   }
+
+  it('takes a state within another as often as a server nests them', () => {
+    const nested = JSON.parse(`${'{"state":'.repeat(199)}{}${'}'.repeat(199)}`) as unknown;
+    const { runs, unreadable } = parseRuns([{ ...row, serialized_state: nested }], T0);
+
+    assert.deepEqual([runs.length, unreadable], [1, []]);
+  });
 
   it('never quotes a value, which may be a secret', () => {
     const { unreadable } = parseRuns([{ ...row, labels: 'hunter2', version: 'hunter2', state: 7 }], T0);

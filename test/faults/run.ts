@@ -1,0 +1,21 @@
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import { runSuite, runTests, thisTerminal } from '../suites/suite.ts';
+
+const about = `Kills the deployed bundles with SIGKILL before and after each of their requests, alone and in pairs, and lets
+overlapping ticks meet in hundreds of orders; after each, clean ticks, and the checker. npm test plays a sample of the same.
+Needs nothing but Node.`;
+
+const whole = /^(?:crash-.*|matrix-overlap)\.test\.ts$/u;
+
+async function run(): Promise<number> {
+  const folder = import.meta.dirname;
+  const files = (await readdir(folder)).filter((name) => whole.test(name)).toSorted();
+  return runTests(
+    files.map((name) => join(folder, name)),
+    { FAULTS: 'all' },
+  );
+}
+
+process.exitCode = await runSuite({ name: 'faults', about, run }, thisTerminal);
