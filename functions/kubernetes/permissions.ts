@@ -8,6 +8,8 @@ export interface Permission {
   readonly resource: string;
   readonly verb: 'create' | 'get' | 'list' | 'delete';
   readonly why: string;
+  /** What a tick does when it is missing. */
+  readonly without: string;
 }
 
 /** Data only: everything the two functions do in the cluster, and what for. */
@@ -18,30 +20,56 @@ export const permissions: readonly Permission[] = [
     resource: 'jobs',
     verb: 'list',
     why: 'hold a run that has an active Job; count Jobs in flight',
+    without: 'no run is claimed, and the tick fails',
   },
-  { function: 'dispatch', apiGroup: 'batch', resource: 'jobs', verb: 'create', why: 'one Job per claimed flow run' },
+  {
+    function: 'dispatch',
+    apiGroup: 'batch',
+    resource: 'jobs',
+    verb: 'create',
+    why: 'one Job per claimed flow run',
+    without: 'a first wave is claimed and waits for its lease; the tick fails and claims no more',
+  },
   {
     function: 'dispatch',
     apiGroup: 'batch',
     resource: 'jobs',
     verb: 'get',
     why: 'after AlreadyExists: is the Job under that name ours?',
+    without: 'it is not known and told as `conflict`; the Job that stands runs all the same',
   },
-  { function: 'reconcile', apiGroup: 'batch', resource: 'jobs', verb: 'list', why: 'what became of the Jobs' },
+  {
+    function: 'reconcile',
+    apiGroup: 'batch',
+    resource: 'jobs',
+    verb: 'list',
+    why: 'what became of the Jobs',
+    without: 'nothing is concluded, nothing is written, and the tick fails',
+  },
   {
     function: 'reconcile',
     apiGroup: 'batch',
     resource: 'jobs',
     verb: 'delete',
     why: 'clean up finished, cancelled and hopeless Jobs',
+    without:
+      'Jobs stay until their own TTL, and each refusal is told; a cancelled run has its state, and its pod runs on',
   },
-  { function: 'reconcile', apiGroup: '', resource: 'pods', verb: 'list', why: 'why a Job waits or failed' },
+  {
+    function: 'reconcile',
+    apiGroup: '',
+    resource: 'pods',
+    verb: 'list',
+    why: 'why a Job waits or failed',
+    without: 'nothing is concluded, nothing is written, and the tick fails',
+  },
   {
     function: 'reconcile',
     apiGroup: '',
     resource: 'pods/log',
     verb: 'get',
     why: 'last lines of a failed flow container',
+    without: 'failed runs get their diagnosis, without last lines',
   },
   {
     function: 'reconcile',
@@ -49,5 +77,6 @@ export const permissions: readonly Permission[] = [
     resource: 'events',
     verb: 'list',
     why: 'what scheduler, kubelet and Job controller said',
+    without: 'diagnoses without the words of the cluster; told once in each tick',
   },
 ];

@@ -40,11 +40,11 @@ function hopTable(): string {
 }
 
 function permissionTable(): string {
-  const rows = permissions.map(({ verb, apiGroup, resource, function: name, why }) => {
+  const rows = permissions.map(({ verb, apiGroup, resource, function: name, why, without }) => {
     const qualified = apiGroup === '' ? resource : `${resource}.${apiGroup}`;
-    return [code(verb), code(qualified), name, why];
+    return [code(verb), code(qualified), name, why, without];
   });
-  return table(['verb', 'resource', 'function', 'what for'], rows);
+  return table(['verb', 'resource', 'function', 'what for', 'without it'], rows);
 }
 
 const ruleTable = (texts: readonly RuleText[]): string =>

@@ -95,9 +95,10 @@ describe('the tables', () => {
   });
 
   it('keep a text with a bar in one cell', () => {
-    const rows = [...readmeTables().values()].flatMap((table) => table.split('\n'));
-    const widths = new Set(rows.map((row) => row.replaceAll('\\|', '').split('|').length));
-    assert.deepEqual(widths, new Set([6, 5]));
+    for (const [name, table] of readmeTables()) {
+      const widths = table.split('\n').map((row) => row.replaceAll('\\|', '').split('|').length);
+      assert.equal(new Set(widths).size, 1, name);
+    }
   });
 
   it('name the params that the stack takes, and no others', () => {

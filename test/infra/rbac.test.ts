@@ -38,10 +38,10 @@ describe('rbacOf', () => {
 
   it('merges the verbs of both functions into one rule per resource', () => {
     const rules = rulesOf([
-      { function: 'dispatch', apiGroup: 'batch', resource: 'jobs', verb: 'list', why: 'a' },
-      { function: 'reconcile', apiGroup: 'batch', resource: 'jobs', verb: 'list', why: 'b' },
-      { function: 'reconcile', apiGroup: '', resource: 'jobs', verb: 'get', why: 'another group' },
-      { function: 'reconcile', apiGroup: 'batch', resource: 'jobs', verb: 'delete', why: 'c' },
+      { function: 'dispatch', apiGroup: 'batch', resource: 'jobs', verb: 'list', why: 'a', without: '' },
+      { function: 'reconcile', apiGroup: 'batch', resource: 'jobs', verb: 'list', why: 'b', without: '' },
+      { function: 'reconcile', apiGroup: '', resource: 'jobs', verb: 'get', why: 'another group', without: '' },
+      { function: 'reconcile', apiGroup: 'batch', resource: 'jobs', verb: 'delete', why: 'c', without: '' },
     ]);
 
     assert.deepEqual(rules, [

@@ -21,7 +21,7 @@ export function playFailed(world: SimulatedWorld, runId: string): void {
       creationTimestamp: finishedAt,
       ownerReferences: [{ apiVersion: 'batch/v1', kind: 'Job', name, uid, controller: true, blockOwnerDeletion: true }],
     },
-    spec: job.spec.template.spec,
+    spec: { ...job.spec.template.spec, nodeName: 'node-1' },
     status: {
       phase: 'Failed',
       containerStatuses: [
