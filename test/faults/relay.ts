@@ -52,6 +52,8 @@ const dropped: Delivery = { kind: 'dropped' };
 export class Relay {
   /** Every request so far, in the order in which they arrived. */
   readonly history: WitnessedRequest[] = [];
+  /** Called with each request as it arrives, headers included. */
+  onRequest: (request: ProxiedRequest) => void = () => undefined;
   /** Called after each request that reached its server. */
   onApplied: () => void = () => undefined;
   readonly #plan = new FaultPlan<WireFault, ProxiedRequest>();
@@ -103,6 +105,7 @@ export class Relay {
   async relay(request: ProxiedRequest, circumstances: Circumstances): Promise<Relayed> {
     const { to, actor, method, path, body } = request;
     if (this.#silenced.has(actor)) return { delivery: dropped, answered: () => undefined };
+    this.onRequest(request);
     const at = this.#options.now();
     const entry: Entry = { at, to, actor, method, path, body, status: null, applied: false, answered: false };
     this.history.push(entry);

@@ -1,13 +1,14 @@
 import type { Violation } from './timeline.ts';
 import type { Witnessed } from './witness.ts';
 
-/** The forms in which a secret gets about: as it is, in base64, in a URL, inside JSON text. */
-function formsOf(canary: string): readonly string[] {
-  const base64 = Buffer.from(canary).toString('base64');
+/** The forms in which a secret gets about: as it is, in base64 and base64url, in a URL, inside JSON text. */
+export function formsOf(canary: string): readonly string[] {
   const inJson = JSON.stringify(canary).slice(1, -1);
   // The tail of base64 depends on what follows the secret; its beginning does not.
-  const stem = base64.replace(/=+$/u, '').slice(0, -1);
-  return [...new Set([canary, encodeURIComponent(canary), inJson, stem])];
+  const stems = (['base64', 'base64url'] as const).map((encoding) =>
+    Buffer.from(canary).toString(encoding).replace(/=+$/u, '').slice(0, -1),
+  );
+  return [...new Set([canary, encodeURIComponent(canary), inJson, ...stems])];
 }
 
 const placesOf = ({ requests, runs, outputs }: Witnessed): readonly (readonly [string, string])[] => [

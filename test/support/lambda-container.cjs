@@ -1,5 +1,7 @@
 'use strict';
 
+const { inspect } = require('node:util');
+
 // One container of a function, as far as a handler can tell: the bundle is loaded once, then invoked once a message.
 const started = performance.now();
 const { handler } = require(process.argv[2]);
@@ -12,11 +14,13 @@ const invoke = async ({ requestId, limitMs, event }) => {
   const context = { awsRequestId: requestId, getRemainingTimeInMillis: () => Math.max(0, endsAt - performance.now()) };
   const begun = process.cpuUsage();
   const answer = await handler(event, context).then(
-    (result) => ({ result, error: null }),
-    ({ constructor, name, message, code }) => ({
-      result: null,
-      error: { type: constructor.name, name, message, code },
-    }),
+    (result) => ({ result, error: null, thrown: '' }),
+    (error) => {
+      const { constructor, name, message, code } = error;
+      // Whatever somebody could print who is handed the error: its fields, its causes, what they hold.
+      const thrown = inspect(error, { depth: Infinity, showHidden: true, maxStringLength: Infinity });
+      return { result: null, error: { type: constructor.name, name, message, code }, thrown };
+    },
   );
   const cpuMs = milliseconds(process.cpuUsage(begun));
   const peakRssBytes = process.resourceUsage().maxRSS * 1024;

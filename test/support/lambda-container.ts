@@ -16,6 +16,8 @@ export interface Invoked {
     readonly message: string;
     readonly code?: string;
   } | null;
+  /** All that can be reached from what it threw; empty: it threw nothing. */
+  readonly thrown: string;
   readonly cpuMs: number;
   /** Of the whole process so far: start and import as well. */
   readonly processCpuMs: number;

@@ -1,0 +1,43 @@
+import { formsOf } from './spilled-secrets.ts';
+
+/** Secrets by what they are: one, or all there were of a kind that is made anew. */
+export type Canaries = Readonly<Record<string, readonly string[]>>;
+
+/** Everything that left a process, by where it went. */
+export class Exhibit {
+  readonly #texts = new Map<string, string[]>();
+
+  add(channel: string, text: string): void {
+    const texts = this.#texts.get(channel) ?? [];
+    texts.push(text);
+    this.#texts.set(channel, texts);
+  }
+
+  get channels(): readonly string[] {
+    return [...this.#texts.keys()].toSorted();
+  }
+
+  /** How many bytes went somewhere. */
+  bytesOf(channel: string): number {
+    return (this.#texts.get(channel) ?? []).reduce((sum, text) => sum + Buffer.byteLength(text), 0);
+  }
+
+  /** The same, with something more in one channel. */
+  with(channel: string, text: string): Exhibit {
+    const copy = new Exhibit();
+    for (const [name, texts] of this.#texts) for (const each of texts) copy.add(name, each);
+    copy.add(channel, text);
+    return copy;
+  }
+
+  /** `secret in channel`, for each that stands where it is not allowed to, in any of its forms. */
+  spills(canaries: Canaries, allowed: ReadonlySet<string>): readonly string[] {
+    return Object.entries(canaries).flatMap(([secret, values]) => {
+      const forms = values.flatMap(formsOf);
+      const found = this.channels.filter((channel) =>
+        (this.#texts.get(channel) ?? []).some((text) => forms.some((form) => text.includes(form))),
+      );
+      return found.map((channel) => `${secret} in ${channel}`).filter((spill) => !allowed.has(spill));
+    });
+  }
+}
