@@ -4,7 +4,7 @@ import { describe } from 'node:test';
 import fc from 'fast-check';
 
 import type { JsonValue } from '../../infra/local/prefect-api/jsonb.ts';
-import { socketsWithNames, startListener } from '../support/template-wires.ts';
+import { anAnswer, aWire, socketsWithNames, startListener } from '../support/template-wires.ts';
 import { memoryGrounds } from './grounds.ts';
 import { matrixRow } from './matrix.ts';
 import { Scene } from './scene.ts';
@@ -170,4 +170,35 @@ describe('authors write against the cluster', () => {
       assert.deepEqual([scene.stateOf(id), scene.jobsEver(id)], ['Failed', 0]);
     });
   }
+
+  const place = 'https://templates.example.com';
+  const publicAddress = '93.184.216.34';
+  const fromOutside = async (wire: ReturnType<typeof aWire>, why: RegExp): Promise<void> => {
+    const scene = await Scene.open(memoryGrounds({ wire }), { env: { TEMPLATE_SOURCES: place } });
+    const id = scene.aRun({ runConfig: kubernetes({ job_template_path: `${place}/template.yaml` }) });
+    await scene.end();
+    assert.deepEqual([scene.stateOf(id), scene.jobsEver(id)], ['Failed', 0]);
+    assert.match(scene.view(id).message ?? '', why);
+    assert.ok(wire.sent.length > 0);
+  };
+
+  for (const location of ['http://127.0.0.1:9001/2018-06-01/runtime/invocation/next', `${place}/another.yaml`]) {
+    matrixRow(43, `a redirect to ${location}`, async () => {
+      const names = { 'templates.example.com': [publicAddress] };
+      const wire = aWire(names, () => anAnswer({ status: 302, headers: { location } }));
+      await fromOutside(wire, /redirect/u);
+      assert.ok(wire.sent.every(({ url }) => url.href === `${place}/template.yaml`));
+    });
+  }
+
+  matrixRow(43, 'a name that leads elsewhere the second time it is asked for', async () => {
+    let asked = 0;
+    const wire = aWire({}, () => anAnswer({ status: 404 }));
+    const resolve = async (): Promise<readonly string[]> => {
+      asked += 1;
+      return asked % 2 === 1 ? [publicAddress] : ['169.254.169.254'];
+    };
+    await fromOutside({ ...wire, resolve }, /404/u);
+    assert.deepEqual([...new Set(wire.sent.map(({ address }) => address))], [publicAddress]);
+  });
 });

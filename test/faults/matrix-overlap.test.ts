@@ -135,4 +135,19 @@ describe('dispatch and reconcile', () => {
     assert.deepEqual(scene.history(id), ['Scheduled', 'Submitted', 'Running', 'Success']);
     assert.equal(scene.jobsEver(id), 1);
   });
+
+  matrixRow(11, 'each event again while the pod is pending, after the server has forgotten the first', async () => {
+    const scene = await open();
+    const id = scene.aRun({ part: { script: 'unschedulable' } });
+    await scene.dispatch();
+    // The server refuses a second Submitted for half a minute; from then on only our own rules stand before one.
+    for (const waitMs of [40_000, 0, 120_000, 0]) {
+      scene.play(waitMs);
+      await scene.dispatch();
+      await scene.reconcile();
+    }
+
+    assert.deepEqual([scene.history(id), scene.jobsEver(id)], [['Scheduled', 'Submitted'], 1]);
+    scene.judge();
+  });
 });

@@ -20,6 +20,34 @@ async function endsWell(scene: Scene, runs: readonly string[]): Promise<void> {
   for (const id of runs) assert.deepEqual([scene.stateOf(id), scene.jobsEver(id)], ['Success', 1]);
 }
 
+describe('Prefect is slow', () => {
+  const second = 1_000;
+
+  matrixRow(14, 'so slow that a request is given up: both ticks end with it, and soon', async () => {
+    const scene = await open();
+    const runs = scene.runs(2);
+    scene.relay.rule({ to: 'prefect' }, { kind: 'delay', ms: 10 * minute }, always);
+    for (const tick of ['dispatch', 'reconcile'] as const) {
+      const begun = scene.now.getTime();
+      assert.equal((await scene[tick]()).problem?.code, 'PREFECT_UNREACHABLE');
+      assert.ok(scene.now.getTime() - begun <= 16 * second);
+    }
+    await endsWell(scene, runs);
+  });
+
+  matrixRow(14, 'just within the limit of a request: the invocation ends in time all the same', async () => {
+    const scene = await open();
+    const runs = scene.runs(60);
+    scene.relay.rule({ to: 'prefect' }, { kind: 'delay', ms: 14 * second }, always);
+    for (const tick of ['dispatch', 'reconcile'] as const) {
+      const begun = scene.now.getTime();
+      await scene[tick]();
+      assert.ok(scene.now.getTime() - begun <= 50 * second);
+    }
+    await endsWell(scene, runs);
+  });
+});
+
 describe('Prefect is away', () => {
   matrixRow(15, 'a thousand runs, three hundred a tick', async () => {
     const scene = await open({ env: { MAX_IN_FLIGHT: '2000', MAX_PER_TICK: '300' } });
