@@ -73,8 +73,14 @@ function costProblem({ Lexer, CST }: Yaml, text: string): ParsedTemplate | null 
   return null;
 }
 
-/** The parser's first line, which ends with the place; the lines after it quote the text. */
-const sentenceOf = (message: string): string => (message.split('\n', 1)[0] ?? '').replace(/[.:]$/u, '');
+/** More of a sentence than an author needs who is told a place. */
+const longestSentence = 500;
+
+/** The parser's first line, which ends with the place and may quote the text; the lines after it always do. */
+function sentenceOf(message: string): string {
+  const sentence = (message.split('\n', 1)[0] ?? '').replace(/[.:]$/u, '');
+  return sentence.length > longestSentence ? `${sentence.slice(0, longestSentence)}…` : sentence;
+}
 
 const positionOf = (lines: LineCounter, offset: number): TextPosition => {
   const { line, col } = lines.linePos(offset);

@@ -37,6 +37,11 @@ describe('the YAML of a template', () => {
     });
   });
 
+  it('is refused in a sentence, however much of it the parser quotes', async () => {
+    const { message } = await refusalOf(`|${'x'.repeat(100_000)}`);
+    assert.ok(message.length < 600, `${message.length}`);
+  });
+
   it('says nothing beside the log, whatever its keys are', async () => {
     const warnings: string[] = [];
     const hear = ({ message }: Error): void => void warnings.push(message);
