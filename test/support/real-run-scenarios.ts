@@ -15,7 +15,7 @@ import {
 import { OTHER_STACK } from './builders.ts';
 import { end, run } from './real-pod-scenarios.ts';
 import { applyManifest } from './real-namespace.ts';
-import { overStatus, startPod, waitingStatus } from './real-pods.ts';
+import { overStatus, releasePod, startPod, waitingStatus } from './real-pods.ts';
 import type { Scenario } from './real-scenario.ts';
 import type { Scene } from './real-scene.ts';
 
@@ -159,7 +159,13 @@ const jobScenarios: Readonly<Record<string, Scenario>> = {
         after: 3,
         want: ['wait running-without-a-job'],
       },
-      { after: 58, want: ['fail-run running-with-nothing-left'], wantState: 'Failed' },
+      // Its pod has been asked to go, and may be at work until its node says that it has ended.
+      { after: 58, want: ['wait running-without-a-job'], wantState: 'Running' },
+      {
+        play: async (scene) => releasePod(scene.at, await scene.pod()),
+        want: ['fail-run running-with-nothing-left'],
+        wantState: 'Failed',
+      },
     ],
   },
   'the TTL of a Job is over before anybody looked': {

@@ -14,7 +14,7 @@ import {
   isSetByOthers,
   objectionsOf,
   ownRefusalOf,
-  withoutUnknown,
+  withoutHiding,
   type Objection,
 } from './server-verdict.ts';
 
@@ -36,11 +36,11 @@ describe('a real API server, asked for a dry run under strict field validation',
     cluster = await openNamespace(realCluster(), 'corpus');
   });
 
-  /** All that it has against a Job: what it does not know keeps it from looking at the rest. */
+  /** All that it has against a Job: a field that it does not know, or another namespace, keeps it from the rest. */
   async function objectionsTo({ body, contentType }: Sent): Promise<readonly Objection[]> {
     const line = `POST ${jobsPath(cluster, '?fieldValidation=Strict&dryRun=All')}`;
     const objections = objectionsOf(await cluster.call(line, { body, contentType }));
-    const rest = withoutUnknown(body, objections);
+    const rest = withoutHiding(body, objections);
     return rest === null ? objections : [...objections, ...(await objectionsTo({ body: rest, contentType }))];
   }
 

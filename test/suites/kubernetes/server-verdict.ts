@@ -38,10 +38,19 @@ export function objectionsOf({ status, body, text }: ApiAnswer): readonly Object
 
 const stepsOf = (field: string): readonly string[] => field.split(/[.[\]]+/u).filter((step) => step !== '');
 
-/** The Job without the fields that the server does not know, so that it can say what else is wrong; null: it has said. */
-export function withoutUnknown(job: Json, objections: readonly Objection[]): Json | null {
-  const unknown = /^unknown field "(?<field>.+)"$/u;
-  const fields = objections.flatMap((objection) => unknown.exec(objection)?.groups?.['field'] ?? []);
+/** A template may name a namespace; ours is in the address. */
+const isOfAnotherNamespace = (objection: Objection): boolean =>
+  objection.startsWith('the namespace of the provided object does not match');
+
+/** The field that keeps the server from looking at the rest. */
+function hidingField(objection: Objection): string | undefined {
+  if (isOfAnotherNamespace(objection)) return 'metadata.namespace';
+  return /^unknown field "(?<field>.+)"$/u.exec(objection)?.groups?.['field'];
+}
+
+/** The Job without the fields that hide what else is wrong with it; null: there is none. */
+export function withoutHiding(job: Json, objections: readonly Objection[]): Json | null {
+  const fields = objections.flatMap((objection) => hidingField(objection) ?? []);
   const rest = structuredClone(job);
   const removed = fields.filter((field) => {
     const steps = stepsOf(field);
@@ -90,8 +99,7 @@ const bystanders: ReadonlySet<string | null> = new Set([
 const aboutFields: ReadonlySet<string> = new Set(['template-forbidden-key', 'template-too-deep']);
 
 const isBystander = (objection: Objection): boolean =>
-  bystanders.has(differenceOf(objection)) ||
-  objection.startsWith('the namespace of the provided object does not match');
+  bystanders.has(differenceOf(objection)) || isOfAnotherNamespace(objection);
 
 /** Whether one of the objections can be the reason that we refuse the run for. */
 export const isSameReason = ({ rule }: RefusedJob, objections: readonly Objection[]): boolean =>
