@@ -61,7 +61,7 @@ function isSound(result: JobSpecResult, policy: TemplatePolicy): void {
   };
   assert.deepEqual({ ...metadata.labels, ...ourLabels }, metadata.labels);
   assert.equal(metadata.namespace ?? 'flows', 'flows');
-  if (policy !== 'open') assert.equal(metadata.ownerReferences, undefined);
+  if (policy !== 'open') assert.equal(metadata.ownerReferences ?? null, null);
   assert.equal(typeof spec.template.spec.restartPolicy, 'string');
   assert.ok(Buffer.byteLength(JSON.stringify(result.job)) <= 1_048_576);
 }
