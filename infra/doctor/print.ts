@@ -1,4 +1,5 @@
 import type { DoctorReport, HopReport, Verdict } from '../../functions/doctor/finding.ts';
+import { visible } from '../local/visible.ts';
 
 const marks: Readonly<Record<Verdict, string>> = {
   ok: 'ok',
@@ -19,7 +20,7 @@ const below = (label: string, lines: readonly string[]): readonly string[] =>
 export function textOfHop({ hop, verdict, saw, why, doThis }: HopReport): string {
   const head = `${marks[verdict].padEnd(widths[0])}${hop.padEnd(widths[1])}${saw}`;
   const reason = verdict === 'broken' || verdict === 'warning' ? below('why', [why]) : [];
-  return `${[head, ...reason, ...below(verdict === 'unseen' ? 'look' : 'do', doThis)].join('\n')}\n`;
+  return visible(`${[head, ...reason, ...below(verdict === 'unseen' ? 'look' : 'do', doThis)].join('\n')}\n`);
 }
 
 const count = (hops: readonly HopReport[], verdict: Verdict): number =>

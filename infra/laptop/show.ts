@@ -1,6 +1,7 @@
 import type { Outcome, TickReport } from '../../functions/core/tick-report.ts';
 import { ticksText } from '../local/ledger.ts';
 import { reportText } from '../local/show.ts';
+import { visible } from '../local/visible.ts';
 
 export interface LaptopBeginning {
   readonly version: string;
@@ -79,7 +80,7 @@ function endLine({ ticks, problems, jobsCreated, interrupted }: LaptopSummary): 
 }
 
 export function showLaptopText(write: (text: string) => void): LaptopShow {
-  const say = (lines: readonly string[]): void => write(`${lines.join('\n')}\n`);
+  const say = (lines: readonly string[]): void => write(visible(`${lines.join('\n')}\n`));
   return {
     begin: (beginning) => say(headLines(beginning)),
     tick: (seen) => say(tickLines(seen)),
