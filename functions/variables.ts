@@ -93,7 +93,11 @@ export const variables = [
   { name: 'TTL_FAILED', fallback: '24h', meaning: 'how long failed Jobs stay, at least 10m' },
   { name: 'DELETE_FINISHED_JOBS', fallback: 'true', meaning: "as the agent's switch" },
   { name: 'LATE_RUN_LIMIT', fallback: null, meaning: 'runs late by more are held, and said' },
-  { name: 'LOG_TAIL_LINES', fallback: '200', meaning: 'container log lines kept on failure; `0`: none' },
+  {
+    name: 'LOG_TAIL_LINES',
+    fallback: '200',
+    meaning: 'container log lines kept on failure, and before a restart; `0`: none',
+  },
   {
     name: 'PERIOD',
     fallback: 'once',

@@ -27,8 +27,8 @@ export interface Diagnosis {
   readonly infrastructure: boolean;
   /** Exit code of the flow container, once it has ended. */
   readonly exitCode: number | null;
-  /** Pod and container whose log says more; null when nothing has run. */
-  readonly log: { readonly pod: string; readonly container: string } | null;
+  /** Container whose log says more, and whether the kubelet has started it again; null when nothing has run. */
+  readonly log: { readonly pod: string; readonly container: string; readonly restarted: boolean } | null;
 }
 
 type Sight = Pick<Diagnosis, 'progress' | 'category' | 'summary' | 'since'> & Partial<Diagnosis>;
@@ -61,6 +61,12 @@ const words = (text: string): string => {
 };
 const because = (text: string): string => (words(text) === '' ? '' : `: ${words(text)}`);
 
+const logOf = (pod: PodSnapshot, { name, restarts }: ContainerSnapshot): NonNullable<Diagnosis['log']> => ({
+  pod: pod.name,
+  container: name,
+  restarted: restarts > 0,
+});
+
 const scheduledSince = (pod: PodSnapshot): Date =>
   pod.conditions.find((condition) => condition.type === 'PodScheduled')?.since ?? pod.createdAt;
 
@@ -77,6 +83,8 @@ function blockedSight(pod: PodSnapshot): Diagnosis | null {
     summary: `${what} '${container.name}' of pod ${pod.name} cannot start (${container.reason})${because(container.message)}`,
     since: scheduledSince(pod),
     hopeless: fate === 'never',
+    // Between two starts there is a log already, and it says why there has to be another.
+    log: container.restarts > 0 ? logOf(pod, container) : null,
   });
 }
 
@@ -163,7 +171,7 @@ function endedSight(pod: PodSnapshot): Diagnosis {
     progress: 'ended' as const,
     since: failed?.finishedAt ?? pod.createdAt,
     exitCode: flowContainer(pod)?.exitCode ?? null,
-    log: failed === undefined ? null : { pod: pod.name, container: failed.name },
+    log: failed === undefined ? null : logOf(pod, failed),
   };
   if (disruption !== null) {
     const summary = `pod ${pod.name} was lost to the infrastructure (${disruption.reason})${because(disruption.message)}`;
@@ -186,7 +194,7 @@ function lingeringSight(pod: PodSnapshot, flow: ContainerSnapshot): Diagnosis {
     summary: `${how}, another container keeps the pod up`,
     since: flow.finishedAt ?? pod.createdAt,
     exitCode: flow.exitCode,
-    log: { pod: pod.name, container: flow.name },
+    log: logOf(pod, flow),
   });
 }
 

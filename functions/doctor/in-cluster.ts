@@ -91,7 +91,7 @@ async function logOf(pods: readonly PodSnapshot[], { gateway, visit }: Probe): P
   const pod = pods.find(({ phase }) => phase === 'Failed');
   const container = pod?.containers[0]?.name;
   if (pod === undefined || container === undefined) return '';
-  return (await gateway.readLogTail(pod.name, container, 5, visit.limit(10_000))) ?? '';
+  return (await gateway.readLogTail({ pod: pod.name, container, previous: false }, 5, visit.limit(10_000))) ?? '';
 }
 
 async function lookAt(probe: Probe): Promise<ProbeEnd> {

@@ -54,6 +54,13 @@ export interface ClusterTraffic {
   readonly throttled: number;
 }
 
+/** Log of a container: of the process that runs or ran last, or of the one before it was started again. */
+export interface ContainerLog {
+  readonly pod: string;
+  readonly container: string;
+  readonly previous: boolean;
+}
+
 /**
  * Jobs of one namespace through one HTTP/2 session per invocation, opened by the first request. Lists are complete and
  * consistent (410 starts them again) or throw BoundaryError: CLUSTER_UNREACHABLE, CLUSTER_FORBIDDEN (401 or 403; the
@@ -75,7 +82,7 @@ export interface KubernetesGateway {
     signal: AbortSignal,
   ): Promise<DeleteAnswer>;
   /** Last lines of a container's log, or null when there is none to be had. Never throws. */
-  readLogTail(pod: string, container: string, lines: number, signal: AbortSignal): Promise<string | null>;
+  readLogTail(log: ContainerLog, lines: number, signal: AbortSignal): Promise<string | null>;
   traffic(): ClusterTraffic;
   /** Items that could not be parsed in the lists so far. */
   unreadable(): number;

@@ -46,8 +46,9 @@ export function connectKubernetes(options: KubernetesOptions): KubernetesGateway
     createJob: (job, signal) => writer.create(job, signal),
     dryRunJob: (job, signal) => writer.create(job, signal, { dryRun: 'All' }),
     deleteJob: (job, propagation, signal) => writer.delete(job, propagation, signal),
-    readLogTail: (...[pod, container, lines, signal]) => {
+    readLogTail: ({ pod, container, previous }, lines, signal) => {
       const query = new URLSearchParams({ container, tailLines: String(lines), limitBytes: String(maxLogBytes) });
+      if (previous) query.set('previous', 'true');
       return textAt(api, `${core}/pods/${encodeURIComponent(pod)}/log?${query.toString()}`, signal);
     },
     traffic: () => api.traffic(),

@@ -8,6 +8,7 @@ import type { DeleteAnswer } from '../kubernetes/contract.ts';
 import type { RunLog } from '../prefect/contract.ts';
 import type { Budget } from './budget.ts';
 import { confirmJobs } from './confirm-jobs.ts';
+import { eventLogs, failureLogs, readTails } from './failure-logs.ts';
 import { writeGuarded, type Intent } from './guarded-write.ts';
 import type { ReconcileCluster, ReconcileDeps, ReconcileSettings } from './ports.ts';
 
@@ -24,12 +25,9 @@ export interface ApplyDeps {
   readonly now: () => Date;
 }
 
-/** Logger name of what the cluster said, as the peer's (prefect 1.4.1, agent/kubernetes/agent.py). */
-const clusterLogName = 'k8s-infra';
 /** The peer's prefix of a Failed that the cluster caused; people search for it. */
 const failedPrefix = 'Kubernetes Error: ';
 const requestMs = 15_000;
-const logTailMs = 3_000;
 const deleteConcurrency = 16;
 
 const ofKind = <K extends ReconcileAction['kind']>(actions: readonly ReconcileAction[], kind: K) =>
@@ -56,43 +54,6 @@ function onePerRun<A extends { readonly run: FlowRun }>(actions: readonly A[]): 
   return [...new Map(actions.toReversed().map((action) => [action.run.id, action])).values()].toReversed();
 }
 
-/** Log tails come first: clean-up may win the race for the pod, and a tail is only published once the write stands. */
-async function readTails(deps: ApplyDeps, actions: readonly FailRun[]): Promise<ReadonlyMap<FlowRunId, string>> {
-  const { logTailLines } = deps.settings;
-  if (logTailLines === 0) return new Map();
-  const tails = await Promise.all(
-    actions.map(async ({ run, log }) => {
-      const tail =
-        log === null
-          ? null
-          : await deps.cluster.readLogTail(log.pod, log.container, logTailLines, deps.budget.signal(logTailMs));
-      return [run.id, tail] as const;
-    }),
-  );
-  return new Map(tails.flatMap(([id, tail]) => (tail === null || tail === '' ? [] : [[id, tail] as const])));
-}
-
-/** The decision record: what was decided, by which rule, on what evidence; and the last words of the container. */
-function failureLogs(action: FailRun, tail: string | undefined): readonly RunLog[] {
-  const { run, job, rule, why, evidence } = action;
-  const common = { runId: run.id, level: 'ERROR', name: clusterLogName } as const;
-  const info = { rule, job: job?.name ?? null, ...evidence };
-  const record = { ...common, message: `${why}\n\tRule: ${rule}\n\tEvidence: ${JSON.stringify(info)}`, info };
-  return tail === undefined
-    ? [record]
-    : [record, { ...common, message: `Last lines of the container's log:\n${tail}` }];
-}
-
-const eventLogs = ({ run, entries }: Extract<ReconcileAction, { kind: 'log-events' }>): readonly RunLog[] =>
-  entries.map(({ level, mark, message, at }) => ({
-    runId: run.id,
-    level,
-    name: clusterLogName,
-    message,
-    info: { event: mark },
-    ...(at === null ? {} : { timestamp: at }),
-  }));
-
 interface Written {
   readonly outcomes: readonly Outcome[];
   readonly logs: readonly RunLog[];
@@ -113,7 +74,7 @@ const intentOf = (action: FailRun | CancelRun | RestoreRun, state: JsonObject): 
 async function writeStates(deps: ApplyDeps, actions: readonly ReconcileAction[]): Promise<Written> {
   const { stackId, quietAgeMs } = deps.settings.policy;
   const fails = onePerRun(ofKind(actions, 'fail-run'));
-  const tails = await readTails(deps, fails);
+  const tails = await readTails(deps, fails, deps.settings.logTailLines);
   const cancels = onePerRun(ofKind(actions, 'cancel-run'));
   const restores = onePerRun(ofKind(actions, 'restore-run'));
   const intents = [

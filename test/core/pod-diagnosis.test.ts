@@ -168,7 +168,10 @@ const cases: Record<string, Case> = {
         },
       ),
     ],
-    want: { category: 'ExitCode', log: { pod: 'prefect-job-0123456789abcdef-x7k2p', container: 'setup' } },
+    want: {
+      category: 'ExitCode',
+      log: { pod: 'prefect-job-0123456789abcdef-x7k2p', container: 'setup', restarted: false },
+    },
     wantSummary: /init container 'setup'/u,
   },
   'evicted by the kubelet': {

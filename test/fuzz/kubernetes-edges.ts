@@ -146,7 +146,13 @@ async function holdsForAnswer(sent: Sent): Promise<void> {
   assert.ok(isSound(lists));
   const created = await gateway.createJob({ metadata: { name: 'prefect-job-1' } }, patient());
   const deleted = await gateway.deleteJob(aJobSnapshot(), 'Background', patient());
-  assert.ok(isSound([created, deleted, await gateway.readLogTail('pod', 'flow', 1, patient())]));
+  assert.ok(
+    isSound([
+      created,
+      deleted,
+      await gateway.readLogTail({ pod: 'pod', container: 'flow', previous: true }, 1, patient()),
+    ]),
+  );
   assert.ok(requests < 100, `${requests} requests`);
 }
 

@@ -457,7 +457,8 @@ describe('readLogTail', () => {
       await using world = await startClusterWorld();
       world.api.faults.add({ matches: isList, fault, times: 5 });
 
-      assert.equal(await world.connect().readLogTail('pod-1', 'flow', 200, patient()), want);
+      const log = { pod: 'pod-1', container: 'flow', previous: false };
+      assert.equal(await world.connect().readLogTail(log, 200, patient()), want);
     });
   }
 });

@@ -141,6 +141,8 @@ export interface ContainerStatus {
       readonly finishedAt?: string | null;
     };
   };
+  /** How the process before the last start ended. */
+  readonly lastState?: { readonly terminated?: { readonly exitCode: number } };
 }
 
 export interface PodStatus {

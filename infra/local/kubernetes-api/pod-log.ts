@@ -33,17 +33,37 @@ function cut(log: string, query: URLSearchParams): string {
   return bytes === null ? joined : Buffer.from(joined).subarray(0, Number(bytes)).toString();
 }
 
+function lastStates({ status }: Pod, container: string) {
+  const statuses = [...(status.containerStatuses ?? []), ...(status.initContainerStatuses ?? [])];
+  const found = statuses.find(({ name }) => name === container);
+  return { waiting: found?.state?.waiting, ended: found?.lastState?.terminated };
+}
+
+interface Asked {
+  readonly pod: Pod;
+  readonly container: string;
+  readonly waiting: { readonly reason: string } | undefined;
+  readonly previous: boolean;
+}
+
+/** Of a container that was never started again: there is no log before that, and none at all while it waits. */
+function refuseUnlessRun({ pod, container, waiting, previous }: Asked): void {
+  const where = `container "${container}" in pod "${pod.metadata.name}"`;
+  if (previous) throw badRequest(`previous terminated ${where} not found`);
+  if (waiting !== undefined) throw badRequest(`${where} is waiting to start: ${waiting.reason}`);
+}
+
 /**
- * GET pods/x/log. A pod without a node answers 204 and nothing (kube-apiserver 1.35.4); a container that waits is
- * refused by the kubelet with 400.
+ * GET pods/x/log. A pod without a node answers 204 and nothing (kube-apiserver 1.35.4). The kubelet refuses a container
+ * that has not run yet with 400, and so the log before a start that was the first; between two starts both are the log
+ * of the process that ended (kubernetes 1.35, pkg/kubelet/kubelet_pods.go, validateContainerLogStatus).
  */
 export function readPodLog(state: ClusterState, pod: Pod, query: URLSearchParams): LocalResponse {
   const container = containerOf(pod, query.get('container'));
   if (pod.spec.nodeName === undefined) return text(204, '');
-  const statuses = [...(pod.status.containerStatuses ?? []), ...(pod.status.initContainerStatuses ?? [])];
-  const waiting = statuses.find(({ name }) => name === container)?.state?.waiting;
-  if (waiting !== undefined) {
-    throw badRequest(`container "${container}" in pod "${pod.metadata.name}" is waiting to start: ${waiting.reason}`);
-  }
-  return text(200, cut(state.logs.get(`${pod.metadata.uid}/${container}`) ?? '', query));
+  const previous = query.get('previous') === 'true';
+  const { waiting, ended } = lastStates(pod, container);
+  if (ended === undefined) refuseUnlessRun({ pod, container, waiting, previous });
+  const key = `${pod.metadata.uid}/${container}${previous && waiting === undefined ? '/previous' : ''}`;
+  return text(200, cut(state.logs.get(key) ?? '', query));
 }
