@@ -2,7 +2,7 @@
  * What happened to one flow run or Job in a tick.
  *
  * - `created`, `already-exists`: dispatch; the Job is there.
- * - `held`, `waiting`: nothing was to be done, and the rule says why.
+ * - `held`, `waiting`: nothing was done, and the rule says why; `why` says it when there was no time left.
  * - `applied`: a state, log or deletion of reconcile, or a Failed of dispatch, stands.
  * - `already`: it stood before we came (a Job gone, a state written by somebody else of ours).
  * - `superseded`: newer truth came in between, nothing of ours stands.

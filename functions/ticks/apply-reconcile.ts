@@ -1,13 +1,13 @@
 import type { FlowRun, FlowRunId } from '../core/flow-run.ts';
-import { sameTruth } from '../core/guarded-write.ts';
 import type { JsonObject } from '../core/json.ts';
 import type { ReconcileAction } from '../core/reconcile-case.ts';
 import { cancelledState, failedState, restoredState } from '../core/states.ts';
-import type { Outcome, OutcomeKind } from '../core/tick-report.ts';
-import type { DeleteAnswer } from '../kubernetes/contract.ts';
+import type { Outcome } from '../core/tick-report.ts';
 import type { RunLog } from '../prefect/contract.ts';
+import { jobOf, outcomeOf } from './action-outcome.ts';
 import type { Budget } from './budget.ts';
 import { confirmJobs } from './confirm-jobs.ts';
+import { deleteConfirmed, deleteJobs, type DeleteJob } from './delete-jobs.ts';
 import { eventLogs, failureLogs, readTails } from './failure-logs.ts';
 import { writeGuarded, type Intent } from './guarded-write.ts';
 import type { ReconcileCluster, ReconcileDeps, ReconcileSettings } from './ports.ts';
@@ -15,7 +15,6 @@ import type { ReconcileCluster, ReconcileDeps, ReconcileSettings } from './ports
 type FailRun = Extract<ReconcileAction, { kind: 'fail-run' }>;
 type CancelRun = Extract<ReconcileAction, { kind: 'cancel-run' }>;
 type RestoreRun = Extract<ReconcileAction, { kind: 'restore-run' }>;
-type DeleteJob = Extract<ReconcileAction, { kind: 'delete-job' }>;
 
 export interface ApplyDeps {
   readonly prefect: ReconcileDeps['prefect'];
@@ -28,26 +27,9 @@ export interface ApplyDeps {
 /** The peer's prefix of a Failed that the cluster caused; people search for it. */
 const failedPrefix = 'Kubernetes Error: ';
 const requestMs = 15_000;
-const deleteConcurrency = 16;
 
 const ofKind = <K extends ReconcileAction['kind']>(actions: readonly ReconcileAction[], kind: K) =>
   actions.filter((action): action is Extract<ReconcileAction, { kind: K }> => action.kind === kind);
-
-const jobOf = (action: ReconcileAction): string | null => ('job' in action ? (action.job?.name ?? null) : null);
-
-function runIdOf(action: ReconcileAction): string | null {
-  if (action.kind === 'wait' || action.kind === 'delete-job') return action.runId;
-  return action.run.id;
-}
-
-const outcomeOf = (action: ReconcileAction, kind: OutcomeKind, why: string = action.why): Outcome => ({
-  kind,
-  rule: action.rule,
-  action: action.kind,
-  runId: runIdOf(action),
-  job: jobOf(action),
-  why,
-});
 
 /** The first action for each run: two Jobs of one run may ask for the same state. */
 function onePerRun<A extends { readonly run: FlowRun }>(actions: readonly A[]): readonly A[] {
@@ -98,63 +80,6 @@ async function writeStates(deps: ApplyDeps, actions: readonly ReconcileAction[])
     logs: failed.flatMap((action) => failureLogs(action, tails.get(action.run.id))),
     ended: failed.flatMap(endOf),
   };
-}
-
-const deleteOutcomes: Readonly<Record<'deleted' | 'gone' | 'changed', OutcomeKind>> = {
-  deleted: 'applied',
-  gone: 'already',
-  changed: 'superseded',
-};
-
-function judgeDelete(action: DeleteJob, answer: DeleteAnswer): Outcome {
-  if (answer.kind !== 'refused') return outcomeOf(action, deleteOutcomes[answer.kind]);
-  const kind = answer.class === 'unknown' ? 'unknown' : 'refused';
-  return { ...outcomeOf(action, kind, answer.message), class: answer.class };
-}
-
-async function deleteJobs(deps: ApplyDeps, actions: readonly DeleteJob[]): Promise<readonly Outcome[]> {
-  const outcomes: Outcome[] = [];
-  for (let start = 0; start < actions.length && deps.budget.leftMs() > 0; start += deleteConcurrency) {
-    const batch = actions.slice(start, start + deleteConcurrency);
-    const signal = deps.budget.signal(requestMs);
-    const answers = await Promise.all(
-      batch.map(async (action) => deps.cluster.deleteJob(action.job, action.propagation, signal)),
-    );
-    outcomes.push(...batch.map((action, index) => judgeDelete(action, answers[index] ?? { kind: 'gone' })));
-  }
-  return outcomes;
-}
-
-/** Reads the runs again right before their Jobs are deleted; any difference, and nothing happens this round. */
-async function confirmDeletes(
-  deps: ApplyDeps,
-  actions: readonly DeleteJob[],
-): Promise<{ confirmed: readonly DeleteJob[]; dropped: readonly Outcome[] }> {
-  if (actions.length === 0) return { confirmed: [], dropped: [] };
-  const ids = [...new Set(actions.map((action) => action.runId))];
-  const { runs, unreadable } = await deps.prefect.readRuns(ids, deps.budget.signal(requestMs));
-  const fresh = new Map(runs.map((run) => [run.id, run]));
-  const holds = (action: DeleteJob): boolean => {
-    const run = fresh.get(action.runId);
-    if (action.run === null) return run === undefined && unreadable.length === 0;
-    return run !== undefined && sameTruth(action.run, run);
-  };
-  return {
-    confirmed: actions.filter(holds),
-    dropped: actions
-      .filter((action) => !holds(action))
-      .map((action) => outcomeOf(action, 'superseded', 'the run changed meanwhile')),
-  };
-}
-
-async function deleteConfirmed(deps: ApplyDeps, actions: readonly DeleteJob[]): Promise<readonly Outcome[]> {
-  try {
-    const { confirmed, dropped } = await confirmDeletes(deps, actions);
-    return [...dropped, ...(await deleteJobs(deps, confirmed))];
-  } catch (error) {
-    const why = error instanceof Error ? error.message : 'no readable answer';
-    return actions.map((action) => outcomeOf(action, 'unknown', why));
-  }
 }
 
 async function writeRest(deps: ApplyDeps, heartbeats: readonly FlowRunId[], logs: readonly RunLog[]): Promise<void> {
