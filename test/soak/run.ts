@@ -41,10 +41,14 @@ function report({ seed, failure }: SeedResult, { json }: SoakOptions): void {
   write(json ? `${JSON.stringify({ event: 'violation', seed, ...rest })}\n` : told);
 }
 
+/** In production graphql 14 asks of an object once what it is; else it looks for a second copy of itself each time. */
+const startWorker = (): ChildProcess =>
+  fork(new URL('worker.ts', import.meta.url), { env: { ...process.env, NODE_ENV: 'production' } });
+
 async function soak(options: SoakOptions, signal: AbortSignal): Promise<Tally> {
   const progress: Progress = { tally: emptyTally, next: options.seed };
   const count = Math.min(options.seeds, options.workers ?? availableParallelism());
-  const workers = Array.from({ length: count }, () => fork(new URL('worker.ts', import.meta.url)));
+  const workers = Array.from({ length: count }, startWorker);
   const stop = (): void => workers.forEach((worker) => worker.kill('SIGKILL'));
   signal.addEventListener('abort', stop, { once: true });
   try {

@@ -122,7 +122,8 @@ export class Scheduler {
       run();
       return;
     }
-    if (!actor.alive) return;
+    // Where nobody waits, it is a time limit of something that is over.
+    if (!actor.alive || (actor.done && actor.waiting === 0)) return;
     if (actor.frozenUntil > this.#now) {
       this.after(actor.frozenUntil - this.#now, run, actor);
       return;

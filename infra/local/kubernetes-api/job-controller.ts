@@ -307,4 +307,6 @@ function storeStatus(sync: Sync, status: JobStatus): void {
 const sortedKeys = (_key: string, value: unknown): unknown =>
   isJsonObject(value) ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1))) : value;
 
-const isSameJson = (a: unknown, b: unknown): boolean => JSON.stringify(a, sortedKeys) === JSON.stringify(b, sortedKeys);
+/** In whatever order the fields stand; mostly they stand in the same. */
+const isSameJson = (a: unknown, b: unknown): boolean =>
+  JSON.stringify(a) === JSON.stringify(b) || JSON.stringify(a, sortedKeys) === JSON.stringify(b, sortedKeys);
