@@ -57,6 +57,8 @@ const factMetrics: Readonly<Record<string, { readonly name: string; readonly uni
   jobs: { name: 'jobs', unit: MetricUnit.Count },
   pending_pods: { name: 'pending_pods', unit: MetricUnit.Count },
   throttled: { name: 'throttled', unit: MetricUnit.Count },
+  lost_logs: { name: 'lost_logs', unit: MetricUnit.Count },
+  lost_heartbeats: { name: 'lost_heartbeats', unit: MetricUnit.Count },
   second_agent_on_our_labels: { name: 'second_agents', unit: MetricUnit.Count },
   labels_without_an_agent: { name: 'unserved_runs', unit: MetricUnit.Count },
   late_runs_of_ours: { name: 'late_runs', unit: MetricUnit.Count },
@@ -86,6 +88,16 @@ const outcomeMetrics: Readonly<Record<Outcome['kind'], string>> = {
   warned: 'warned',
   unknown: 'unknown',
 };
+
+/** Metrics that are not made of a fact or of a kind of outcome. */
+const ownMetrics = ['tick_worked', ...latencies.map((target) => `${target}_latency`), 'failed'] as const;
+
+/** Names of all metrics there are, for the documentation and its test. */
+export const metricNames: readonly string[] = [
+  ...ownMetrics,
+  ...Object.values(outcomeMetrics),
+  ...Object.values(factMetrics).map(({ name }) => name),
+];
 
 function addMetrics(metrics: Metrics, report: TickReport): void {
   metrics.addDimension('function', report.function);

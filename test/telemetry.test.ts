@@ -69,7 +69,7 @@ describe('telemetry', () => {
   it('writes one wide line and the metrics from one report: they agree', async () => {
     const lines = await linesOf(`
       const outcomes = [outcome({}), outcome({}), outcome({ kind: 'refused', class: 'quota', rule: 'due' })];
-      telemetry.tickFinished(summarise('dispatch', outcomes, { facts: { due: 3, oldest_due_age_ms: 61000 }, problem: null }));
+      telemetry.tickFinished(summarise('dispatch', outcomes, { facts: { due: 3, oldest_due_age_ms: 61000, lost_logs: 2, lost_heartbeats: 4 }, problem: null }));
     `);
     const wide = lines.find((line) => line['message'] === 'tick_finished') ?? {};
     const metrics = metricsOf(lines);
@@ -77,6 +77,14 @@ describe('telemetry', () => {
     assert.deepEqual(
       [metrics['created'], metrics['refused'], metrics['due'], metrics['oldest_due_age'], metrics['tick_worked']],
       [2, 1, 3, 61_000, 1],
+    );
+    const losses = (line: Record<string, unknown>) => [line['lost_logs'], line['lost_heartbeats']];
+    assert.deepEqual(
+      [losses(wide), losses(metrics)],
+      [
+        [2, 4],
+        [2, 4],
+      ],
     );
     assert.deepEqual([metrics['stack'], metrics['function']], ['flows-test', 'dispatch']);
   });

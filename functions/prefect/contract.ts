@@ -85,6 +85,8 @@ export interface WriteAnswers {
   readonly states: readonly WriteAnswer[];
   /** How many logs and heartbeats were not accepted. Best effort: never a reason to fail a run. */
   readonly lostLogs: number;
+  /** Runs some of whose logs were not accepted. */
+  readonly unlogged: ReadonlySet<FlowRunId>;
   readonly lostHeartbeats: number;
 }
 

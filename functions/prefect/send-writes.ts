@@ -28,13 +28,17 @@ function fateOf({ answer }: Answered): WriteAnswer {
   return problem?.code === lostAnswer ? { kind: 'unknown', message: problem.message } : stateAnswer(answer);
 }
 
-function lost(answered: readonly Answered[], kind: 'logs' | 'heartbeat'): number {
-  let count = 0;
-  for (const { operation, answer } of answered) {
-    const { written } = operation;
-    if (written.kind === kind && !isDone(operation, answer)) count += written.kind === 'logs' ? written.count : 1;
-  }
-  return count;
+/** What was not accepted among logs and heartbeats: a state has an answer of its own. */
+function lossesOf(answered: readonly Answered[]): Omit<WriteAnswers, 'states'> {
+  const lost = answered
+    .filter(({ operation, answer }) => !isDone(operation, answer))
+    .map(({ operation }) => operation.written);
+  const logs = lost.filter((written) => written.kind === 'logs');
+  return {
+    lostLogs: logs.reduce((sum, { count }) => sum + count, 0),
+    unlogged: new Set(logs.map(({ runId }) => runId)),
+    lostHeartbeats: lost.filter((written) => written.kind === 'heartbeat').length,
+  };
 }
 
 /** Sends a batch, almost always as one request, and never throws: what has no readable answer is unknown. */
@@ -42,5 +46,5 @@ export async function sendWrites(batch: WriteBatch, endpoint: Endpoint): Promise
   const answered: Answered[] = [];
   for (const request of writeRequests(batch)) answered.push(...(await sendOne(request, batch.signal, endpoint)));
   const states = answered.filter(({ operation }) => operation.written.kind === 'state').map(fateOf);
-  return { states, lostLogs: lost(answered, 'logs'), lostHeartbeats: lost(answered, 'heartbeat') };
+  return { states, ...lossesOf(answered) };
 }

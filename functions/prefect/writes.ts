@@ -42,7 +42,7 @@ export function logMessage(text: string): string {
 /** What an operation writes, so that its answer finds its place again. */
 export type Written =
   | { readonly kind: 'state'; readonly index: number }
-  | { readonly kind: 'logs'; readonly count: number }
+  | { readonly kind: 'logs'; readonly runId: FlowRunId; readonly count: number }
   | { readonly kind: 'heartbeat' };
 
 export interface WriteOperation extends Operation {
@@ -83,11 +83,11 @@ function packed<T>(items: readonly T[], limit: number, bytesOf: (item: T) => num
 
 function logOperations(logs: readonly RunLog[]): WriteOperation[] {
   const byRun = Map.groupBy(logs, ({ runId }) => runId);
-  return [...byRun.values()].flatMap((ofRun) =>
+  return [...byRun].flatMap(([runId, ofRun]) =>
     packed(ofRun.map(logEntry), maxLogsBytes, jsonBytes).map((entries) => ({
       document: writeLogs,
       variables: { input: { logs: entries } },
-      written: { kind: 'logs', count: entries.length } as const,
+      written: { kind: 'logs', runId, count: entries.length } as const,
     })),
   );
 }

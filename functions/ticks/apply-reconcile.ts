@@ -3,7 +3,7 @@ import type { JsonObject } from '../core/json.ts';
 import type { ReconcileAction } from '../core/reconcile-case.ts';
 import { cancelledState, failedState, restoredState } from '../core/states.ts';
 import type { Outcome } from '../core/tick-report.ts';
-import type { RunLog } from '../prefect/contract.ts';
+import type { RunLog, WriteAnswers } from '../prefect/contract.ts';
 import { jobOf, outcomeOf } from './action-outcome.ts';
 import type { Budget } from './budget.ts';
 import { confirmJobs } from './confirm-jobs.ts';
@@ -14,6 +14,7 @@ import type { ReconcileCluster, ReconcileDeps, ReconcileSettings } from './ports
 
 type FailRun = Extract<ReconcileAction, { kind: 'fail-run' }>;
 type CancelRun = Extract<ReconcileAction, { kind: 'cancel-run' }>;
+type LogEvents = Extract<ReconcileAction, { kind: 'log-events' }>;
 type RestoreRun = Extract<ReconcileAction, { kind: 'restore-run' }>;
 
 export interface ApplyDeps {
@@ -82,29 +83,43 @@ async function writeStates(deps: ApplyDeps, actions: readonly ReconcileAction[])
   };
 }
 
-async function writeRest(deps: ApplyDeps, heartbeats: readonly FlowRunId[], logs: readonly RunLog[]): Promise<void> {
-  if (heartbeats.length + logs.length === 0) return;
-  await deps.prefect.write({ states: [], logs, heartbeats, signal: deps.budget.signal(requestMs) });
+type Losses = Omit<WriteAnswers, 'states'>;
+
+const nothingLost: Losses = { lostLogs: 0, lostHeartbeats: 0, unlogged: new Set() };
+
+async function writeRest(deps: ApplyDeps, heartbeats: readonly FlowRunId[], logs: readonly RunLog[]): Promise<Losses> {
+  if (heartbeats.length + logs.length === 0) return nothingLost;
+  return deps.prefect.write({ states: [], logs, heartbeats, signal: deps.budget.signal(requestMs) });
+}
+
+/** Lines that were not accepted are told again in the next tick: their marks do not stand in the run's log. */
+const toldOf = (action: LogEvents, { unlogged }: Losses): Outcome =>
+  unlogged.has(action.run.id)
+    ? outcomeOf(action, 'unknown', 'the run log may lack them: they are told again')
+    : outcomeOf(action, 'applied');
+
+/** What became of a plan. */
+export interface Applied {
+  readonly outcomes: readonly Outcome[];
+  /** Lines for run logs, and heartbeats, that were not accepted. */
+  readonly losses: Losses;
 }
 
 /**
  * Carries a plan out: states first, then the words about them, then the deletions: nothing is deleted before its diagnosis
  * is stored.
  */
-export async function applyReconcile(
-  deps: ApplyDeps,
-  actions: readonly ReconcileAction[],
-): Promise<readonly Outcome[]> {
+export async function applyReconcile(deps: ApplyDeps, actions: readonly ReconcileAction[]): Promise<Applied> {
   const waits = [...ofKind(actions, 'wait'), ...ofKind(actions, 'heartbeat')];
   const told = ofKind(actions, 'log-events');
   const written = await writeStates(deps, actions);
   const beats = ofKind(actions, 'heartbeat').map(({ run }) => run.id);
-  await writeRest(deps, beats, [...told.flatMap(eventLogs), ...written.logs]);
+  const losses = await writeRest(deps, beats, [...told.flatMap(eventLogs), ...written.logs]);
   const deleted = await deleteConfirmed(deps, ofKind(actions, 'delete-job'));
   const ended = await deleteJobs(deps, written.ended);
   const outcomes = [
     ...waits.map((action) => outcomeOf(action, 'waiting')),
-    ...told.map((action) => outcomeOf(action, 'applied')),
+    ...told.map((action) => toldOf(action, losses)),
   ];
-  return [...outcomes, ...written.outcomes, ...deleted, ...ended];
+  return { outcomes: [...outcomes, ...written.outcomes, ...deleted, ...ended], losses };
 }

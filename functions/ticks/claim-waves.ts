@@ -69,6 +69,7 @@ export class ClaimWaves {
   #waves = 0;
   #claimed = 0;
   #slowestStartMs = 0;
+  #lostLogs = 0;
 
   constructor(deps: WaveDeps, settings: WaveSettings, start: Start) {
     this.#deps = deps;
@@ -91,6 +92,11 @@ export class ClaimWaves {
   /** Longest time from the due start of a run to its Job. */
   get slowestStartMs(): number {
     return this.#slowestStartMs;
+  }
+
+  /** Log lines that rode along with a claim batch and were not accepted. */
+  get lostLogs(): number {
+    return this.#lostLogs;
   }
 
   /** Runs with a claim of ours whose turn did not come: kept alive until it does. */
@@ -206,6 +212,7 @@ export class ClaimWaves {
       heartbeats: [],
       signal: this.#deps.budget.signal(claimLimitMs),
     });
+    this.#lostLogs += answers.lostLogs;
     this.#pace = nextPace(this.#pace, {
       milliseconds: this.#deps.now().getTime() - begun,
       readable: answers.states.some((answer) => answer.kind !== 'unknown'),

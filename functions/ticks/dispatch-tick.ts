@@ -210,6 +210,7 @@ class DispatchTick {
     );
     await waves.run(decisions.filter((decision) => decision.kind !== 'hold'));
     this.#record.add({ waves: waves.waves, claimed: waves.claimed });
+    this.#record.addLosses({ lostLogs: waves.lostLogs, lostHeartbeats: 0 });
     this.#record.raise({ slowest_start_ms: waves.slowestStartMs });
     this.#logs = waves.takeLogs();
     for (const id of waves.waiting) this.#kept.add(id);
@@ -227,7 +228,7 @@ class DispatchTick {
       heartbeats,
       signal: this.#budget.signal(claimLimitMs),
     });
-    this.#record.add({ lost_logs: answers.lostLogs, lost_heartbeats: answers.lostHeartbeats });
+    this.#record.addLosses(answers);
   }
 
   #noteHolds(decisions: readonly DispatchDecision[]): void {

@@ -69,7 +69,9 @@ class ReconcileTick {
       const actions = await this.#plan(cluster, unfinished);
       const { budget, deps, settings } = { budget: this.#budget, deps: this.#deps, settings: this.#settings };
       const apply = { prefect: deps.prefect, cluster, budget, settings, now: () => deps.clock.now() };
-      for (const outcome of await applyReconcile(apply, actions)) this.#record.report(outcome);
+      const { outcomes, losses } = await applyReconcile(apply, actions);
+      this.#record.addLosses(losses);
+      for (const outcome of outcomes) this.#record.report(outcome);
     } finally {
       const { requests, connections, milliseconds, throttled } = cluster.traffic();
       this.#record.set({

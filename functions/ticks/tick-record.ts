@@ -1,7 +1,7 @@
 import { BoundaryError } from '../errors.ts';
 import { summarise, type Outcome, type TickReport } from '../core/tick-report.ts';
 import type { Clock } from '../clock.ts';
-import type { PrefectClient } from '../prefect/contract.ts';
+import type { PrefectClient, WriteAnswers } from '../prefect/contract.ts';
 import type { Budget } from './budget.ts';
 import type { TickEvents } from './ports.ts';
 
@@ -81,6 +81,12 @@ export class TickRecord {
   /** Adds to the facts: the rounds of one tick add up. */
   add(facts: Readonly<Record<string, number>>): void {
     for (const [name, value] of Object.entries(facts)) this.#facts[name] = (this.#facts[name] ?? 0) + value;
+  }
+
+  /** Counts lines and heartbeats that Prefect did not take; a tick that lost none says nothing of it. */
+  addLosses({ lostLogs, lostHeartbeats }: Pick<WriteAnswers, 'lostLogs' | 'lostHeartbeats'>): void {
+    if (lostLogs > 0) this.add({ lost_logs: lostLogs });
+    if (lostHeartbeats > 0) this.add({ lost_heartbeats: lostHeartbeats });
   }
 
   /** Keeps the largest: the rounds of one tick share them. */

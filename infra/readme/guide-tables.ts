@@ -2,6 +2,7 @@ import { jobDifferences, type JobDifference } from '../../functions/core/job-dif
 import { listMerges, type ListMerge } from '../../functions/core/template-merge.ts';
 import { costTable, networkCostTable } from './cost.ts';
 import { faultMatrixTable } from './fault-matrix.ts';
+import { metricTexts } from './metrics.ts';
 import { serverDifferences, type ServerDifference } from './server-differences.ts';
 import { peerOptionTable } from './peer-options.ts';
 import { table } from './table.ts';
@@ -61,6 +62,11 @@ function troubleTable(): string {
   );
 }
 
+function metricTable(): string {
+  const rows = metricTexts.map(({ metric, of, means }) => [code(metric), of, means]);
+  return table(['metric', 'function', 'means'], rows);
+}
+
 /** Tables outside of the README, by the file that has their markers. */
 export const guideTables: ReadonlyMap<string, ReadonlyMap<string, string>> = new Map([
   [
@@ -77,6 +83,7 @@ export const guideTables: ReadonlyMap<string, ReadonlyMap<string, string>> = new
       ['network-cost', networkCostTable()],
     ]),
   ],
+  ['infra/guides/runbook.md', new Map([['metrics', metricTable()]])],
   ['infra/guides/troubleshooting.md', new Map([['troubleshooting', troubleTable()]])],
   ['infra/guides/fault-matrix.md', new Map([['fault-matrix', faultMatrixTable()]])],
   ['infra/decisions/0009-where-jobs-differ.md', new Map([['job-differences', differenceTable()]])],

@@ -4,6 +4,7 @@ import { describe, it } from 'node:test';
 import { jobDifferences } from '../../functions/core/job-differences.ts';
 import { listMerges } from '../../functions/core/template-merge.ts';
 import { templateRules } from '../../functions/core/template-rules.ts';
+import { metricNames } from '../../functions/telemetry.ts';
 import { guideTables } from '../../infra/readme/guide-tables.ts';
 import { serverDifferences } from '../../infra/readme/server-differences.ts';
 import { peerOptions } from '../../infra/readme/peer-options.ts';
@@ -21,7 +22,7 @@ describe('the tables of the guides', () => {
     });
   }
 
-  it('have a row for every rule, list and difference, in the order of the source', () => {
+  it('have a row for every rule, list, metric and difference, in the order of the source', () => {
     const rules = [...new Set(templateRules.map(({ name }) => name))];
     assert.deepEqual(
       templateRuleTexts.map(({ rule }) => rule),
@@ -33,6 +34,7 @@ describe('the tables of the guides', () => {
     assert.deepEqual(firsts, [
       ...listMerges.map(({ field }) => field),
       ...rules,
+      ...metricNames,
       ...jobDifferences.map(({ name }) => name),
       ...serverDifferences.map(({ name }) => name),
       ...peerOptions.map(({ option }) => option),

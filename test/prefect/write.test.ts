@@ -87,7 +87,7 @@ describe('write', () => {
 
     const answers = await world.connect({ tenantId }).write({ ...nothing, logs, heartbeats: [runId] });
 
-    assert.deepEqual([answers.lostLogs, answers.lostHeartbeats], [1, 0]);
+    assert.deepEqual([answers.lostLogs, answers.lostHeartbeats, answers.unlogged], [1, 0, new Set([aRunId(9)])]);
     const stored = world.api.state.tables.log.by('flow_run_id', runId);
     assert.deepEqual(
       stored.map(({ message, level, name, timestamp }) => ({ message, level, name, timestamp })),

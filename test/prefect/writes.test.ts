@@ -99,8 +99,8 @@ describe('writeRequests', () => {
           { kind: 'state', index: 0 },
           { kind: 'state', index: 1 },
           { kind: 'heartbeat' },
-          { kind: 'logs', count: 2 },
-          { kind: 'logs', count: 1 },
+          { kind: 'logs', runId: aRunId(1), count: 2 },
+          { kind: 'logs', runId: aRunId(2), count: 1 },
         ],
       ],
     );

@@ -4,6 +4,7 @@ import { describe, it } from 'node:test';
 import { jsonAnswer } from '../../infra/local/http.ts';
 import { seedFlowRun } from '../../infra/local/prefect-api/seed.ts';
 import { aWorld, end, isClaim, isCreate, minute, playPod, set } from '../support/protocol-world.ts';
+import { ConnectionLost } from '../support/simulated-world.ts';
 import { at } from '../support/time.ts';
 
 const refuse = (status: number, message: string) =>
@@ -43,6 +44,20 @@ describe('what a dispatch tick counts', () => {
     assert.deepEqual([counts.refused, counts.held, facts['create_failed']], [1, 1, 1]);
   });
 
+  it('lines for run logs that Prefect did not take, with a later claim or at the end', async () => {
+    const { world, agent } = aWorld();
+    for (let more = 0; more < 30; more += 1) seedFlowRun(world.prefect, { startTime: at('-30s') }, at('-2m'));
+    world.onPrefect = (request, forward) => {
+      const answer = forward();
+      if (!request.body.includes('write_run_logs')) return answer;
+      return { ...answer, body: answer.body.replaceAll('{"success":true}', '{"success":false}') };
+    };
+
+    const { facts, counts } = await agent.dispatch();
+
+    assert.deepEqual([counts.created, facts['waves'], facts['lost_logs']], [31, 2, 31]);
+  });
+
   it('answers that ask for patience, of the API server as of Prefect', async () => {
     const { world, agent } = aWorld();
     let creates = 0;
@@ -80,6 +95,38 @@ describe('what a reconcile tick counts', () => {
     const second = await agent.reconcile();
 
     assert.deepEqual([first.facts['slowest_pod_start_ms'], second.facts['slowest_pod_start_ms']], [20_000, 0]);
+  });
+
+  it('lines for run logs that Prefect did not take: they are told again until they stand', async () => {
+    const { world, runId, agent } = aWorld();
+    await agent.dispatch();
+    end(world, runId, 'Complete');
+    world.onPrefect = (request, forward) =>
+      request.body.includes('write_run_logs') ? jsonAnswer(500, 'restarting') : forward();
+    const lost = await agent.reconcile();
+    world.onPrefect = (_request, forward) => forward();
+    const told = await agent.reconcile();
+
+    assert.deepEqual([lost.facts['lost_logs'], lost.counts.unknown, lost.counts.applied], [1, 1, 0]);
+    assert.deepEqual([told.facts['lost_logs'], told.counts.unknown, told.counts.applied], [undefined, 0, 1]);
+    const lines = world.prefect.tables.log.by('flow_run_id', runId).filter(({ name }) => name === 'k8s-infra');
+    assert.equal(lines.length, 1);
+  });
+
+  it('heartbeats that Prefect did not take', async () => {
+    const { world, runId, agent } = aWorld();
+    await agent.dispatch();
+    playPod(world, runId, { waiting: { reason: 'ContainerCreating' } });
+    world.onPrefect = (request, forward) => {
+      if (request.body.includes('update_flow_run_heartbeat')) throw new ConnectionLost('away');
+      return forward();
+    };
+    const lost = await agent.reconcile();
+    world.onPrefect = (_request, forward) => forward();
+    const beaten = await agent.reconcile();
+
+    assert.deepEqual([lost.facts['lost_heartbeats'], beaten.facts['lost_heartbeats']], [1, undefined]);
+    assert.equal(lost.problem, null);
   });
 
   it('creates no Job, so that none can fail', async () => {
