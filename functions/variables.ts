@@ -83,7 +83,11 @@ export const variables = [
   },
   { name: 'MAX_IN_FLIGHT', fallback: '500', meaning: 'active Jobs of this stack at any time' },
   { name: 'MAX_PER_TICK', fallback: '1000', meaning: 'Jobs created by one tick' },
-  { name: 'CREATE_CONCURRENCY', fallback: '32', meaning: 'creates in flight, 1 to 64' },
+  {
+    name: 'CREATE_CONCURRENCY',
+    fallback: '32',
+    meaning: 'creates in flight, 1 to 64; fewer while the API server is busy',
+  },
   { name: 'LABEL_LIMITS', fallback: null, meaning: 'in-flight caps by label: `gpu=4,etl=50`' },
   { name: 'PENDING_GRACE', fallback: '60m', meaning: 'a run whose pod has not started for so long fails; `0`: never' },
   { name: 'IMAGE_GRACE', fallback: '3m', meaning: 'patience with an image or a container that cannot start' },

@@ -8,7 +8,7 @@ import type { Outcome, OutcomeKind } from '../core/tick-report.ts';
 import type { CreateAnswer, Refusal } from '../kubernetes/contract.ts';
 import type { PrefectClient, RunLog, StateWrite } from '../prefect/contract.ts';
 import type { Budget } from './budget.ts';
-import { JobCreator, type CreateDeps, type NotSent } from './create-job.ts';
+import type { JobCreator, NotSent } from './create-job.ts';
 import { writeGuarded, type Intent } from './guarded-write.ts';
 import { nextPace, startingPace, type Pace } from './pace.ts';
 import { apiServerRequestMs, claimLimitMs, createLimitMs, freshMs } from './ports.ts';
@@ -25,9 +25,12 @@ export interface WaveSettings {
   readonly endsAt: Date;
 }
 
-export interface WaveDeps extends CreateDeps {
+export interface WaveDeps {
   readonly prefect: Pick<PrefectClient, 'readRuns' | 'write'>;
+  /** One for all waves of a tick: it knows what the API server bears. */
+  readonly creator: JobCreator;
   readonly budget: Budget;
+  readonly now: () => Date;
   readonly report: (outcome: Outcome) => void;
 }
 
@@ -59,7 +62,6 @@ const firstWaveMs = 5_000;
 export class ClaimWaves {
   readonly #deps: WaveDeps;
   readonly #settings: WaveSettings;
-  readonly #creator: JobCreator;
   #read: TimedRead;
   #pace: Pace = startingPace;
   #lastWaveMs = firstWaveMs;
@@ -76,7 +78,6 @@ export class ClaimWaves {
     this.#settings = settings;
     this.#read = start;
     this.#logs = [...start.logs];
-    this.#creator = new JobCreator(deps);
   }
 
   /** Number of waves sent. */
@@ -106,7 +107,7 @@ export class ClaimWaves {
 
   /** The refusal that ended the claiming, or null. */
   get end(): Refusal | null {
-    return this.#creator.end;
+    return this.#deps.creator.end;
   }
 
   /** True when no create of a whole wave was answered: the API server is away. */
@@ -144,12 +145,12 @@ export class ClaimWaves {
   }
 
   #mayClaim(): boolean {
-    if (this.#creator.end !== null || this.#unanswered) return false;
+    if (this.#deps.creator.end !== null || this.#unanswered) return false;
     return this.#deps.budget.leftMs() > createLimitMs + this.#lastWaveMs;
   }
 
   #whyNoMore(): string {
-    if (this.#creator.end !== null) return `the claiming ended: ${this.#creator.end.message}`;
+    if (this.#deps.creator.end !== null) return `the claiming ended: ${this.#deps.creator.end.message}`;
     return this.#unanswered ? 'the API server did not answer' : 'no time left in this invocation';
   }
 
@@ -228,7 +229,7 @@ export class ClaimWaves {
     }
     const submits = verified.filter((item) => item.kind === 'submit');
     const answers = await Promise.all(
-      submits.map(async (submit) => ({ submit, answer: await this.#creator.create(submit) })),
+      submits.map(async (submit) => ({ submit, answer: await this.#deps.creator.create(submit) })),
     );
     for (const { submit, answer } of answers) this.#note(submit, answer, settlement);
     this.#unanswered =

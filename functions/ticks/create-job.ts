@@ -1,6 +1,7 @@
 import type { Submit } from '../core/dispatch-plan.ts';
 import type { CreateAnswer, KubernetesGateway, Refusal, RefusalClass } from '../kubernetes/contract.ts';
 import type { Budget } from './budget.ts';
+import { nextCreatePace, startingCreatePace, type CreatePace } from './create-pace.ts';
 import type { Limiter } from './limiter.ts';
 import { createLimitMs } from './ports.ts';
 
@@ -27,13 +28,23 @@ const worthAnotherTry: ReadonlySet<RefusalClass> = new Set(['throttled', 'server
 /** Refusals that every other create of this tick would meet as well. */
 const endsTheCreating: ReadonlySet<RefusalClass> = new Set(['quota', 'forbidden', 'login', 'namespace']);
 
-/** Creates Jobs one by one through the limiter, and remembers the refusal that ended the creating. */
+/** Milliseconds of Retry-After, whatever the status; a server that is busy and does not say for how long gets a second. */
+function pauseAfter({ class: kind, retryAfterSeconds }: Refusal): number {
+  if (retryAfterSeconds !== null) return retryAfterSeconds * 1_000;
+  return kind === 'throttled' ? pauseMs : 0;
+}
+
+/** Creates Jobs through the limiter, sets its pace, and remembers the refusal that ended the creating. */
 export class JobCreator {
   readonly #deps: CreateDeps;
+  #pace: CreatePace;
   #end: Refusal | null = null;
 
+  /** The limiter's size is the most that may ever be in flight. */
   constructor(deps: CreateDeps) {
     this.#deps = deps;
+    this.#pace = startingCreatePace(deps.limiter.size);
+    deps.limiter.resize(this.#pace.size);
   }
 
   /** The refusal after which nothing more is created or claimed; null while there is none. */
@@ -43,25 +54,41 @@ export class JobCreator {
 
   /** Creates the Job of a verified claim, or says why it was not sent. Never throws for what the API server answers. */
   async create(submit: Submit): Promise<CreateAnswer | NotSent> {
-    return this.#deps.limiter.run(async () => {
-      const answer = await this.#tryUntilAnswered(submit);
-      if (answer.kind === 'refused' && endsTheCreating.has(answer.class)) this.#end ??= answer;
-      return answer;
-    });
-  }
-
-  async #tryUntilAnswered(submit: Submit): Promise<CreateAnswer | NotSent> {
-    let answer: CreateAnswer | NotSent = this.#mayCreate() ?? (await this.#send(submit));
+    let answer = await this.#attempt(submit);
     for (let tries = 1; tries < attempts && this.#isWorthAnotherTry(answer); tries += 1) {
-      await this.#backOff(answer);
-      if (this.#mayCreate() !== null) return answer;
-      answer = await this.#send(submit);
+      if (answer.retryAfterSeconds === null) await this.#deps.budget.wait(this.#after(pauseMs));
+      const again = await this.#attempt(submit);
+      if (again.kind === 'not-sent') return answer;
+      answer = again;
     }
     return answer;
   }
 
+  /** Every try waits for its turn anew: after a refusal there may be fewer places. */
+  async #attempt(submit: Submit): Promise<CreateAnswer | NotSent> {
+    return this.#deps.limiter.run(async () => this.#mayCreate() ?? (await this.#send(submit)));
+  }
+
   async #send(submit: Submit): Promise<CreateAnswer> {
-    return this.#deps.cluster.createJob(submit.job, this.#deps.budget.signal(createLimitMs));
+    const sentAt = this.#deps.now().getTime();
+    const answer = await this.#deps.cluster.createJob(submit.job, this.#deps.budget.signal(createLimitMs));
+    this.#pace = nextCreatePace(this.#pace, { answer, sentAt, answeredAt: this.#deps.now().getTime() });
+    this.#deps.limiter.resize(this.#pace.size);
+    if (answer.kind === 'refused') this.#heed(answer);
+    return answer;
+  }
+
+  /** Whatever a refusal asks for, it asks of everybody: no other create begins before it is heeded. */
+  #heed(refusal: Refusal): void {
+    if (endsTheCreating.has(refusal.class)) this.#end ??= refusal;
+    const pause = pauseAfter(refusal);
+    // No create would begin in time after this pause: then the rest of the invocation is not slept away.
+    if (pause > this.#deps.budget.leftMs() - createLimitMs) this.#end ??= refusal;
+    else if (pause > 0) this.#deps.limiter.pauseUntil(this.#after(pause));
+  }
+
+  #after(ms: number): Date {
+    return new Date(this.#deps.now().getTime() + ms);
   }
 
   #mayCreate(): NotSent | null {
@@ -74,12 +101,5 @@ export class JobCreator {
 
   #isWorthAnotherTry(answer: CreateAnswer | NotSent): answer is Refusal {
     return answer.kind === 'refused' && worthAnotherTry.has(answer.class);
-  }
-
-  /** A Retry-After holds back every create, not only this one. */
-  async #backOff(refusal: Refusal): Promise<void> {
-    const until = new Date(this.#deps.now().getTime() + (refusal.retryAfterSeconds ?? pauseMs / 1000) * 1000);
-    if (refusal.class === 'throttled') this.#deps.limiter.pauseUntil(until);
-    await this.#deps.budget.wait(until);
   }
 }

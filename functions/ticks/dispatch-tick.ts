@@ -9,9 +9,11 @@ import {
 import type { FlowRun, FlowRunId } from '../core/flow-run.ts';
 import { anyRunSelector } from '../core/job-identity.ts';
 import type { Outcome, TickReport } from '../core/tick-report.ts';
+import type { RefusalClass } from '../kubernetes/contract.ts';
 import type { DueRuns, RunLog } from '../prefect/contract.ts';
 import { Budget } from './budget.ts';
 import { ClaimWaves } from './claim-waves.ts';
+import { JobCreator } from './create-job.ts';
 import { Limiter } from './limiter.ts';
 import { claimLimitMs, createLimitMs, type Invocation, type TickDeps } from './ports.ts';
 import { TickRecord } from './tick-record.ts';
@@ -79,6 +81,7 @@ class DispatchTick {
   readonly #kept = new Set<FlowRunId>();
   #logs: readonly RunLog[] = [];
   #cluster: Cluster | null = null;
+  #creator: JobCreator | null = null;
 
   constructor(deps: Deps, settings: DispatchSettings, invocation: Invocation) {
     this.#deps = deps;
@@ -200,11 +203,12 @@ class DispatchTick {
     const { clock, prefect } = this.#deps;
     const now = (): Date => clock.now();
     const limiter = new Limiter(clock, this.#settings.createConcurrency);
+    this.#creator ??= new JobCreator({ cluster: context.cluster, limiter, budget: this.#budget, now });
     const report = (outcome: Outcome): void => this.#record.report(outcome);
     const { stackId } = this.#settings.policy;
     const { agentName, pendingGraceMs } = this.#settings;
     const waves = new ClaimWaves(
-      { prefect, cluster: context.cluster, limiter, budget: this.#budget, now, report },
+      { prefect, creator: this.#creator, budget: this.#budget, now, report },
       { stackId, agentName, pendingGraceMs, endsAt: this.#invocation.endsAt },
       { at: context.readAt, runs: new Map(context.due.map(({ run }) => [run.id, run])), logs: this.#logs },
     );
@@ -249,12 +253,15 @@ function oldestAge(due: DueRuns, now: Date): number {
   return starts.length === 0 ? 0 : Math.max(0, now.getTime() - Math.min(...starts));
 }
 
+/** Refusals that somebody has to do something about; a quota and a busy server heal by themselves. */
+const problematic: ReadonlySet<RefusalClass> = new Set(['forbidden', 'login', 'namespace']);
+
 /** RBAC, login and an API server that is away are problems of the tick, not only of its runs. */
 function problemOf(waves: ClaimWaves): TickReport['problem'] {
   if (waves.unanswered)
     return { code: 'CLUSTER_UNREACHABLE', message: 'The API server did not answer any create of a whole wave.' };
   const { end } = waves;
-  if (end === null || end.class === 'quota') return null;
+  if (end === null || !problematic.has(end.class)) return null;
   return {
     code: 'CLUSTER_FORBIDDEN',
     message: `The API server refused to create a Job (${end.status}): ${end.message}`,

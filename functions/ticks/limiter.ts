@@ -10,6 +10,7 @@ export class Limiter {
   #size: number;
   #running = 0;
   #pausedUntil = 0;
+  #wakes = false;
 
   constructor(clock: Clock, size: number) {
     this.#clock = clock;
@@ -32,11 +33,12 @@ export class Limiter {
   }
 
   /** Runs the work when its turn has come; rejects with the work's own error. */
-  async run<T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
-    await this.#place();
+  async run<T>(work: () => Promise<T>): Promise<T> {
+    // A place is taken by whoever gives it, so that two wake-ups never count the same one.
+    const turn = new Promise<void>((begin) => this.#waiting.push(begin));
+    this.#startWaiting();
+    await turn;
     try {
-      const pause = this.#pausedUntil - this.#clock.now().getTime();
-      if (pause > 0) await this.#clock.sleep(pause, signal);
       return await work();
     } finally {
       this.#running -= 1;
@@ -44,16 +46,24 @@ export class Limiter {
     }
   }
 
-  /** A place is taken by whoever gives it, so that two wake-ups never count the same one. */
-  async #place(): Promise<void> {
-    if (this.#running < this.#size) this.#running += 1;
-    else await new Promise<void>((turn) => this.#waiting.push(turn));
+  /** Nobody holds a place through a pause: the size may be another one when it is over. */
+  #startWaiting(): void {
+    if (this.#pausedUntil > this.#clock.now().getTime()) {
+      if (this.#waiting.length > 0) void this.#wakeAfterPause();
+      return;
+    }
+    for (const begin of this.#waiting.splice(0, Math.max(0, this.#size - this.#running))) {
+      this.#running += 1;
+      begin();
+    }
   }
 
-  #startWaiting(): void {
-    for (const turn of this.#waiting.splice(0, Math.max(0, this.#size - this.#running))) {
-      this.#running += 1;
-      turn();
-    }
+  /** One sleeper for all who wait; a pause that has become longer meanwhile is slept out as well. */
+  async #wakeAfterPause(): Promise<void> {
+    if (this.#wakes) return;
+    this.#wakes = true;
+    await this.#clock.sleep(this.#pausedUntil - this.#clock.now().getTime());
+    this.#wakes = false;
+    this.#startWaiting();
   }
 }

@@ -95,8 +95,9 @@ describe('creating Jobs', () => {
     await clock.moveTo(at('+4999ms'));
     assert.deepEqual(sent, ['a', 'b']);
     await clock.moveTo(at('+5s'));
-    assert.deepEqual(sent.slice(2).toSorted(), ['a', 'c']);
+    assert.deepEqual(sent.slice(2), ['c'], 'one at a time now');
     await answer(2, created);
+    assert.deepEqual(sent.slice(3), ['a']);
     await answer(3, created);
     assert.deepEqual(
       (await Promise.all(all)).map(({ kind }) => kind),
@@ -134,5 +135,61 @@ describe('creating Jobs', () => {
       ['refused', 'created'],
     );
     assert.deepEqual(sent, ['a', 'b']);
+  });
+
+  it('429 halves what is in flight at a time, retries included', async () => {
+    const { clock, creator, sent, answer } = aCreator(4);
+    const all = ['a', 'b', 'c', 'd', 'e'].map(async (name) => creator.create(submit(name)));
+    await settle();
+    assert.equal(sent.length, 4);
+    for (const nth of [0, 1, 2, 3]) await answer(nth, throttled);
+    await clock.moveTo(at('+5s'));
+    assert.equal(sent.length, 6, 'two at a time');
+    for (let nth = 4; nth < 9; nth += 1) await answer(nth, created);
+    assert.deepEqual(
+      (await Promise.all(all)).map(({ kind }) => kind),
+      ['created', 'created', 'created', 'created', 'created'],
+    );
+  });
+
+  it('any Retry-After holds everybody back; a server error without one only itself', async () => {
+    for (const [retryAfterSeconds, want] of [
+      [3, ['a']],
+      [null, ['a', 'b']],
+    ] as const) {
+      const { clock, creator, sent, answer } = aCreator(1);
+      const all = ['a', 'b'].map(async (name) => creator.create(submit(name)));
+      await settle();
+      await answer(0, { ...throttled, class: 'server', status: 500, retryAfterSeconds });
+      assert.deepEqual(sent, want);
+      await clock.moveTo(at('+3s'));
+      for (const nth of [1, 2]) await answer(nth, created);
+      await Promise.all(all);
+    }
+  });
+
+  it('a Retry-After that outlasts the invocation ends the creating at once', async () => {
+    for (const retryAfterSeconds of [39, 1e308]) {
+      const { creator, sent, answer } = aCreator(1);
+      const all = ['a', 'b'].map(async (name) => creator.create(submit(name)));
+      await settle();
+      await answer(0, { ...throttled, retryAfterSeconds });
+      assert.deepEqual(
+        (await Promise.all(all)).map(({ kind }) => kind),
+        ['refused', 'not-sent'],
+      );
+      assert.deepEqual(sent, ['a']);
+      assert.equal(creator.end?.class, 'throttled');
+    }
+  });
+
+  it('a Retry-After that leaves time for a create is waited for', async () => {
+    const { clock, creator, answer } = aCreator(1);
+    const one = creator.create(submit('a'));
+    await settle();
+    await answer(0, { ...throttled, retryAfterSeconds: 37 });
+    await clock.moveTo(at('+37s'));
+    await answer(1, created);
+    assert.equal((await one).kind, 'created');
   });
 });

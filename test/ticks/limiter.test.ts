@@ -82,6 +82,50 @@ describe('the limiter', () => {
     await limiter.run(async () => undefined);
     assert.deepEqual(clock.slept, [30_000]);
   });
+
+  it('sleeps once for all who wait, and lets as many begin as there are places when the pause is over', async () => {
+    const clock = aClock();
+    const over = Promise.withResolvers<void>();
+    let sleepers = 0;
+    const sleep = async (): Promise<void> => {
+      sleepers += 1;
+      await over.promise;
+      clock.set(at('+30s'));
+    };
+    const limiter = new Limiter({ ...clock, sleep }, 4);
+    const { begin, begun, finish } = work();
+    limiter.pauseUntil(at('+30s'));
+    const all = [0, 1, 2, 3].map(async () => limiter.run(begin));
+    limiter.resize(2);
+    await settle();
+    assert.deepEqual([sleepers, begun()], [1, 0]);
+    over.resolve();
+    await settle();
+    assert.deepEqual([sleepers, begun()], [1, 2]);
+    for (const nth of [0, 1]) finish(nth);
+    await settle();
+    for (const nth of [2, 3]) finish(nth);
+    await Promise.all(all);
+  });
+
+  it('sleeps on when the pause became longer meanwhile', async () => {
+    const slept: number[] = [];
+    const clock = aClock();
+    const limiter = new Limiter(
+      {
+        ...clock,
+        sleep: async (ms) => {
+          slept.push(ms);
+          if (slept.length === 1) limiter.pauseUntil(at('+40s'));
+          await clock.sleep(ms);
+        },
+      },
+      1,
+    );
+    limiter.pauseUntil(at('+30s'));
+    await limiter.run(async () => undefined);
+    assert.deepEqual(slept, [30_000, 10_000]);
+  });
 });
 
 describe('the pace of the waves', () => {
