@@ -93,7 +93,7 @@ function caseOf(
     run,
     runId: job.runId,
     gone: input.gone.has(job.runId),
-    siblings: newestFirst(around.siblings),
+    siblings: around.siblings,
     token: run === null ? null : claimTokenOf(run.serializedState),
     effective: run === null ? null : effectiveState(run.history, policy.stackId),
     covered: run === null ? null : coveredRow(run, policy.stackId),
@@ -124,7 +124,8 @@ export function planReconcile(
   input: ReconcileInput,
   rules: ReconcileRules = reconcileRules,
 ): readonly ReconcileAction[] {
-  const jobsOf = Map.groupBy(input.jobs, (job) => job.runId);
+  // Sorted here and not for each Job: the task retries of one run may have left thousands.
+  const jobsOf = Map.groupBy(newestFirst(input.jobs), (job) => job.runId);
   const podsOf = Map.groupBy(input.pods, (pod) => pod.jobUid);
   const eventsOf = Map.groupBy(input.events, (event) => event.objectUid);
   const byJob = input.jobs.flatMap((job) => {

@@ -1,5 +1,5 @@
 import type { JobSnapshot, PodSnapshot } from '../core/cluster.ts';
-import type { FlowRun, FlowRunId } from '../core/flow-run.ts';
+import { isFinished, type FlowRun, type FlowRunId } from '../core/flow-run.ts';
 import { detect } from '../core/detectors.ts';
 import { claimTokenOf } from '../core/history.ts';
 import { anyRunSelector, stackSelector } from '../core/job-identity.ts';
@@ -89,7 +89,7 @@ class ReconcileTick {
     const jobs = await cluster.listJobs(anyRunSelector, this.#budget.signal(listMs));
     const ours = jobs.filter((job) => job.stackId === policy.stackId);
     const { runs, gone } = await this.#readRunsOfJobs(unfinished, ours);
-    const open = ours.filter((job) => job.phase !== 'complete');
+    const open = ours.filter((job) => isUnsettled(job, runs));
     const pods =
       open.length > 0 || mayHavePodsAlone(unfinished, jobs)
         ? await cluster.listPods(stackSelector(policy.stackId), this.#budget.signal(listMs))
@@ -163,6 +163,13 @@ class ReconcileTick {
       class: 'duplicate',
     });
   }
+}
+
+/** A Job whose pods and events matter: one that is over tells nothing more once its run is finished, and stays for a day. */
+function isUnsettled({ phase, runId }: JobSnapshot, runs: RunsKnown['runs']): boolean {
+  if (phase === 'complete') return false;
+  const run = runId === null ? undefined : runs.get(runId);
+  return phase !== 'failed' || run === undefined || !isFinished(run.state);
 }
 
 /** A run at work without a Job: what is left of it can only be seen among the pods. */
