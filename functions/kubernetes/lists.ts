@@ -1,6 +1,7 @@
 import { BoundaryError } from '../errors.ts';
-import { isJsonObject, type JsonObject } from '../core/json.ts';
+import type { JsonObject } from '../core/json.ts';
 import type { Api } from './api.ts';
+import { readListPage, type ListPage } from './list-page.ts';
 
 /** Objects of one page. The API server charges a list by the hundred objects, and half a thousand parse in a few ms. */
 const pageSize = 500;
@@ -21,22 +22,6 @@ export interface ListQuery {
   readonly signal: AbortSignal;
 }
 
-interface Page {
-  readonly items: readonly JsonObject[];
-  readonly next: string;
-}
-
-function pageOf(body: string): Page | null {
-  const parsed: unknown = JSON.parse(body);
-  if (!isJsonObject(parsed) || !Array.isArray(parsed['items'])) return null;
-  const metadata = isJsonObject(parsed['metadata']) ? parsed['metadata'] : {};
-  const next = metadata['continue'];
-  return {
-    items: parsed['items'].map((item) => (isJsonObject(item) ? item : {})),
-    next: typeof next === 'string' ? next : '',
-  };
-}
-
 function pathOf({ path, labelSelector, fieldSelector }: ListQuery, next: string): string {
   const query = new URLSearchParams({ limit: String(pageSize) });
   if (labelSelector !== undefined) query.set('labelSelector', labelSelector);
@@ -54,9 +39,10 @@ async function onePass<T>(api: Api, query: ListQuery, observe: (raw: JsonObject)
     const answer = await api.read(pathOf(query, next), query.signal);
     if (answer.status === 410) return null;
     if (answer.status !== 200) throw api.failure(answer, query.what);
-    const page = readPage(api, query, answer.body);
     // Observed page by page, so that a page of several megabytes is gone before the next one comes.
-    for (const item of page.items) found.push(observe(item));
+    const page = readPage(answer.body, observe);
+    if (page === null) throw api.unreadable(query.what);
+    for (const item of page.items) found.push(item);
     next = page.next;
     // A token that came before leads in a circle.
     if (tokens.has(next) || tokens.size > mostPages) throw api.unreadable(query.what);
@@ -65,14 +51,14 @@ async function onePass<T>(api: Api, query: ListQuery, observe: (raw: JsonObject)
   return found;
 }
 
-function readPage(api: Api, query: ListQuery, body: string): Page {
+/** Null: half an answer, or a page of a proxy. */
+function readPage<T>(body: string, observe: (raw: JsonObject) => T): ListPage<T> | null {
   try {
-    const page = pageOf(body);
-    if (page !== null) return page;
-  } catch {
-    // Half an answer, or a page of a proxy.
+    return readListPage(body, observe);
+  } catch (error) {
+    if (error instanceof SyntaxError) return null;
+    throw error;
   }
-  throw api.unreadable(query.what);
 }
 
 /**

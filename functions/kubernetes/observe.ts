@@ -61,6 +61,8 @@ const runIdOf = (labels: JsonObject): FlowRunId | null => {
 };
 
 function listOf(json: string): readonly string[] {
+  // Most Jobs of others have none, and an error for each of them would cost more than all else about it.
+  if (json === '') return [];
   try {
     const parsed: unknown = JSON.parse(json);
     return Array.isArray(parsed) && parsed.every((item) => typeof item === 'string') ? parsed : [];
@@ -92,12 +94,17 @@ function jobStateOf(raw: JsonObject): JobState {
   return { phase: suspended ? 'suspended' : 'active', announced, condition: none };
 }
 
+const podCounters = ['active', 'ready', 'failed', 'succeeded', 'terminating'] as const;
+const uncountedLists = ['succeeded', 'failed'] as const;
+const lengthOf = (list: unknown): number => (Array.isArray(list) ? list.length : 0);
+
 /** The counters lag behind each other, so whether there ever was a pod takes all of them. */
 function podsEverOf(status: JsonObject): number {
   const uncounted = object(status, 'uncountedTerminatedPods');
-  const lists = [uncounted['succeeded'], uncounted['failed']].map((list) => (Array.isArray(list) ? list.length : 0));
-  const counters = ['active', 'ready', 'failed', 'succeeded', 'terminating'].map((key) => count(status, key));
-  return [...lists, ...counters].reduce((sum, each) => sum + each, 0);
+  let sum = 0;
+  for (const key of podCounters) sum += count(status, key);
+  for (const key of uncountedLists) sum += lengthOf(uncounted[key]);
+  return sum;
 }
 
 /** A Job as the API server describes it, or null when it has no name, UID or age. */

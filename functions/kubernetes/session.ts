@@ -42,6 +42,9 @@ export interface ApiSession {
 /** An answer beyond this is not read to the end. A page of 500 Jobs takes 2 to 3 MB. */
 const maxAnswerBytes = 32 * 1024 * 1024;
 
+/** What the server may send before it waits for us: a page of a list in one go, not 64 KiB for each way there and back. */
+const windowBytes = 4 * 1024 * 1024;
+
 /** The server says of such a stream that nothing of it was processed, so even a create may be sent again. */
 const untouched: ReadonlySet<string> = new Set(['ERR_HTTP2_GOAWAY_SESSION', 'ERR_HTTP2_INVALID_SESSION']);
 
@@ -99,33 +102,39 @@ async function exchange(session: http2.ClientHttp2Session, request: ApiRequest):
   return answer;
 }
 
+function connect({ endpoint, ca, clientCert, clientKey, serverName }: ClusterAddress): http2.ClientHttp2Session {
+  const session = http2.connect(endpoint, {
+    settings: { initialWindowSize: windowBytes, enablePush: false },
+    ...(ca === null ? {} : { ca }),
+    ...(clientCert === undefined || clientKey === undefined ? {} : { cert: clientCert, key: clientKey }),
+    ...(serverName === undefined ? {} : { servername: serverName }),
+  });
+  // Each stream reports the session's failure itself; without a listener it would also end the process. A session
+  // that is told to go away closes itself.
+  session.on('error', () => session.destroy());
+  // The setting is for each stream; the session as a whole has a window of its own (RFC 9113, 6.9.2).
+  session.once('connect', () => session.setLocalWindowSize(windowBytes));
+  return session;
+}
+
 /**
  * One HTTP/2 session to one API server, opened by the first request and again, once per request, when it is dead or
  * told to go away. Nothing is trusted but the given CA. `close` destroys it with everything in flight, so that nothing
  * outlives the handler: a thawed socket would act in a later invocation.
  */
-export function openSession({ endpoint, ca, clientCert, clientKey, serverName }: ClusterAddress): ApiSession {
+export function openSession(address: ClusterAddress): ApiSession {
   let session: http2.ClientHttp2Session | null = null;
   let opened = 0;
   let closed = false;
-  const open = (): http2.ClientHttp2Session => {
-    opened += 1;
-    const fresh = http2.connect(endpoint, {
-      ...(ca === null ? {} : { ca }),
-      ...(clientCert === undefined || clientKey === undefined ? {} : { cert: clientCert, key: clientKey }),
-      ...(serverName === undefined ? {} : { servername: serverName }),
-    });
-    // Each stream reports the session's failure itself; without a listener it would also end the process. A session
-    // that is told to go away closes itself.
-    fresh.on('error', () => fresh.destroy());
-    return fresh;
-  };
   const forget = (dead: http2.ClientHttp2Session): void => {
     if (session === dead) session = null;
   };
   const living = (): http2.ClientHttp2Session => {
     if (closed) throw brokenOff();
-    if (session === null || session.closed || session.destroyed) session = open();
+    if (session === null || session.closed || session.destroyed) {
+      opened += 1;
+      session = connect(address);
+    }
     return session;
   };
   return {

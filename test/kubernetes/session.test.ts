@@ -83,6 +83,21 @@ describe('openSession', () => {
     assert.equal(world.session.connections(), 1);
   });
 
+  it('lets the server send a page of a list without waiting for us', async () => {
+    const page = 3 * 1024 * 1024;
+    const windows: (number | undefined)[] = [];
+    await using world = await startWorld((stream, path, session) => {
+      const ofStream = session.remoteSettings.initialWindowSize;
+      windows.push(Math.min(ofStream ?? 0, session.state.remoteWindowSize ?? 0));
+      answer(stream, path, session);
+    });
+    await world.session.send(get('/first'));
+
+    await world.session.send(get('/page'));
+
+    assert.ok((windows.at(-1) ?? 0) > page, `a window of ${windows.at(-1)} bytes`);
+  });
+
   it('opens another connection after the server said to go away', async () => {
     await using world = await startWorld((stream, path, session) => {
       answer(stream, path, session);
