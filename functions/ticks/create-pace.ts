@@ -1,6 +1,6 @@
 import type { CreateAnswer } from '../kubernetes/contract.ts';
 
-/** An API server takes 100 streams of a connection (kubernetes 1.35, apiserver), and 49 of one user's requests to begin with. */
+/** An API server takes 100 streams of a connection, and 49 requests of one user before it borrows (kubernetes 1.35). */
 const mostInFlight = 64;
 
 /** An answer that takes longer is slow: the objective of an API server is 99 of 100 writes within it. */
@@ -20,8 +20,10 @@ export interface CreatePace {
   readonly quick: number;
   /** The operator's setting: the size never exceeds it. */
   readonly most: number;
-  /** The smallest size that was too much lately; null: none. */
+  /** The size that was too much lately, when it was cut last; null: none. */
   readonly tooMuch: number | null;
+  /** How many were refused of those that were in flight at the last cut. */
+  readonly refused: number;
   /** When the size was cut last, in milliseconds; null: never. */
   readonly cutAt: number | null;
   /** The quickest create so far; null: none was answered yet. */
@@ -38,7 +40,7 @@ export interface CreateSeen {
 /** As many as the operator allows, from 1 to 64. */
 export function startingCreatePace(setting: number): CreatePace {
   const most = Math.max(1, Math.min(mostInFlight, Math.trunc(setting)));
-  return { size: most, quick: 0, most, tooMuch: null, cutAt: null, quickestMs: null };
+  return { size: most, quick: 0, most, tooMuch: null, refused: 0, cutAt: null, quickestMs: null };
 }
 
 /** What an answer says of the server's load; null: nothing. */
@@ -54,8 +56,17 @@ function signOf({ answer, sentAt, answeredAt }: CreateSeen, quickestMs: number |
 /** Half of it after a refusal, three quarters after a slow answer. */
 const shareLeft: Readonly<Record<'too-much' | 'slow', number>> = { 'too-much': 0.5, slow: 0.75 };
 
-function cut(pace: CreatePace, share: number, at: number): CreatePace {
-  return { ...pace, size: Math.max(1, Math.floor(pace.size * share)), quick: 0, tooMuch: pace.size, cutAt: at };
+const isThrottled = ({ answer }: CreateSeen): boolean => answer.kind === 'refused' && answer.class === 'throttled';
+
+function cut(pace: CreatePace, share: number, seen: CreateSeen): CreatePace {
+  const size = Math.max(1, Math.floor(pace.size * share));
+  return { ...pace, size, quick: 0, tooMuch: pace.size, refused: Number(isThrottled(seen)), cutAt: seen.answeredAt };
+}
+
+/** Another 429 of the same burst: what is left is at most what the server has taken of it. */
+function cutFurther(pace: CreatePace): CreatePace {
+  const refused = pace.refused + 1;
+  return { ...pace, refused, size: Math.max(1, Math.min(pace.size, (pace.tooMuch ?? pace.size) - refused)) };
 }
 
 /** One more for each round of as many creates as are in flight, but short of what was too much. */
@@ -71,7 +82,7 @@ function grow(pace: CreatePace, at: number): CreatePace {
 
 /**
  * The pace after one more answer: halved by 429 and by silence, lowered by slow answers, each once for all the creates
- * that were in flight together, and raised again one by one.
+ * that were in flight together, down to what was taken of these, and raised again one by one.
  */
 export function nextCreatePace(pace: CreatePace, seen: CreateSeen): CreatePace {
   const sign = signOf(seen, pace.quickestMs);
@@ -81,6 +92,7 @@ export function nextCreatePace(pace: CreatePace, seen: CreateSeen): CreatePace {
     seen.answer.kind === 'created'
       ? { ...pace, quickestMs: Math.min(pace.quickestMs ?? Infinity, seen.answeredAt - seen.sentAt) }
       : pace;
-  if (sign === null || isStale) return known;
-  return sign === 'quick' ? grow(known, seen.answeredAt) : cut(known, shareLeft[sign], seen.answeredAt);
+  if (isStale) return isThrottled(seen) ? cutFurther(known) : known;
+  if (sign === null) return known;
+  return sign === 'quick' ? grow(known, seen.answeredAt) : cut(known, shareLeft[sign], seen);
 }

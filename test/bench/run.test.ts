@@ -56,7 +56,8 @@ describe('npm run bench', () => {
     const { status, stdout } = run('--help');
 
     assert.equal(status, 0);
-    for (const group of ['counters', 'sizes', 'imports']) assert.match(stdout, new RegExp(`^${group}: `, 'mu'));
+    for (const group of ['counters', 'sizes', 'imports', 'back-pressure'])
+      assert.match(stdout, new RegExp(`^${group}: `, 'mu'));
   });
 
   it('refuses a group that there is not, and an unknown flag, in one sentence', () => {

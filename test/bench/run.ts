@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
 
 import { versionOfPackage } from '../../infra/local/version.ts';
+import { backPressure } from './back-pressure.ts';
 import { coldStart } from './cold-start.ts';
 import { counters } from './counters.ts';
 import { fanOutCpu, fanOutSpeed } from './fan-out.ts';
@@ -21,6 +22,7 @@ const groups: readonly GoalGroup[] = [
   fanOutCpu,
   fanOutSpeed,
   tick,
+  backPressure,
   imports,
 ];
 

@@ -73,11 +73,21 @@ describe('the size after one answer', () => {
 });
 
 describe('a burst of refusals', () => {
-  it('cuts once for all that was in flight together', () => {
+  /** So many of 32 in flight are refused. */
+  const afterBurst = (count: number, kind: RefusalClass): number => {
     let pace = aPace();
-    for (let n = 0; n < 32; n += 1) pace = nextCreatePace(pace, seen(refused('throttled'), 0, 10 + n));
-    assert.equal(pace.size, 16);
-  });
+    for (let n = 0; n < count; n += 1) pace = nextCreatePace(pace, seen(refused(kind), 0, 10 + n));
+    return pace.size;
+  };
+  const bursts: Record<string, { count: number; kind: RefusalClass; want: number }> = {
+    'cuts once for all that was in flight together': { count: 16, kind: 'throttled', want: 16 },
+    'leaves what the server took when that is less than half': { count: 24, kind: 'throttled', want: 8 },
+    'leaves one when nothing was taken': { count: 32, kind: 'throttled', want: 1 },
+    'without an answer says nothing of what was taken': { count: 32, kind: 'unknown', want: 16 },
+  };
+  for (const [name, { count, kind, want }] of Object.entries(bursts)) {
+    it(name, () => assert.equal(afterBurst(count, kind), want));
+  }
 
   it('cuts again for what was sent after the cut', () => {
     const once = nextCreatePace(aPace(), seen(refused('throttled'), 0, 10));

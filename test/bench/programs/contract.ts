@@ -8,6 +8,8 @@ export interface Task {
   readonly jobs: number;
   /** Creates in flight at a time. */
   readonly concurrency: number;
+  /** For how long a program works that is not given its work by number, in milliseconds. */
+  readonly forMs?: number;
 }
 
 /** What it answers, once, when it is done. */

@@ -5,7 +5,7 @@ import path from 'node:path';
 import type { Done, Task } from './contract.ts';
 
 /** Runs a program of this folder in a fresh process. */
-export async function runProgram(name: 'fan-out' | 'lists', task: Task): Promise<Done> {
+export async function runProgram(name: 'fan-out' | 'lists' | 'paced', task: Task): Promise<Done> {
   const child = fork(path.join(import.meta.dirname, `${name}.ts`), [JSON.stringify(task)], { execArgv: [] });
   const exited = once(child, 'exit') as Promise<[number | null]>;
   const failed = exited.then(([code]) => {
