@@ -127,6 +127,14 @@ describe('U: one Job for an attempt, and never two at once', () => {
   const secondExecution = anExecution({ jobUid: 'uid-2', startedAt: at('+301s'), endedAt: at('+350s') });
   const early = anExecution({ outcome: 'nothing-to-do', endedAt: at('+5s') });
   const lost = anExecution({ outcome: 'working', endedAt: null });
+  const deletion = aRequest({
+    actor: 'reconcile#1',
+    to: 'kubernetes',
+    method: 'DELETE',
+    path: '/apis/batch/v1/namespaces/flows/jobs/etl-1',
+    body: '{"preconditions":{"uid":"uid-1"}}',
+  });
+  const deletedAt = (when: string): Partial<Witnessed> => ({ requests: [{ ...deletion, at: at(when) }] });
   const foreign = aJob({ uid: 'uid-0', name: 'other', key: null, stackId: null, createdAt: at('-5m') });
   suite(
     'U',
@@ -167,6 +175,7 @@ describe('U: one Job for an attempt, and never two at once', () => {
       'two executions at once, the first on a lost node': { jobs: [gone, again], executions: [lost, secondExecution] },
       'a Job beside that of another agent': { jobs: [foreign, aJob()] },
       'a Job that was made without a claim': { jobs: [aJob({ key: '2' })] },
+      'a Job deleted while another create of it may be on its way': deletedAt('+111s'),
     },
     {
       'a Job made again after an early pod': { jobs: [gone, again], executions: [early, secondExecution] },
@@ -195,6 +204,13 @@ describe('U: one Job for an attempt, and never two at once', () => {
       },
       'another agent that came a moment before': { jobs: [{ ...foreign, createdAt: at('-118s') }, aJob()] },
       'another agent whose Job is over': { jobs: [{ ...foreign, finishedAt: at('+1s') }, aJob()] },
+      'a Job deleted when nothing can be on its way any more': deletedAt('+112s'),
+      'a Job deleted in time whose name a new one has': {
+        requests: [{ ...deletion, at: at('+302s'), body: '{"preconditions":{"uid":"uid-1"}}' }],
+        jobs: [gone, again],
+        executions: [early, secondExecution],
+      },
+      'a deletion that never reached the server': { requests: [{ ...deletion, at: at('+70s'), applied: false }] },
     },
   );
 });

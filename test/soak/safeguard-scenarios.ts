@@ -1,0 +1,51 @@
+import { aRun, aScenario } from './scenario-example.ts';
+import type { Act, Play, RunActKind, Scenario, Strike } from './scenario.ts';
+
+const second = 1_000;
+const minute = 60 * second;
+
+const act = (kind: RunActKind, atMs: number): Act => ({ row: 38, kind, run: 0, atMs });
+
+/** The first tick of reconcile after the grace for images: it looks at the pods, and then it waits for their events. */
+const slowLook: Strike = {
+  row: 23,
+  on: 'list-events',
+  by: 'reconcile',
+  notBeforeMs: 205 * second,
+  passes: 0,
+  times: 1,
+  effect: { kind: 'slow', ms: 10 * second },
+};
+/** Its image is there just when reconcile has seen that it is not. */
+const healsMeanwhile: Play = { kind: 'heals', why: 'image', afterMs: 213 * second };
+const noNodeYet: Play = { kind: 'heals', why: 'no-node', afterMs: 8 * minute };
+
+export interface Safeguarded {
+  readonly scenario: Scenario;
+  /** The state in which its run ends. */
+  readonly end: string;
+}
+
+/** Worlds in which one safeguard alone keeps an invariant: with the safeguard taken away they violate it. */
+export const safeguardScenarios: Readonly<Record<string, Safeguarded>> = {
+  'a pod that starts while its run is being failed': {
+    scenario: aScenario({ runs: [aRun({ plays: [healsMeanwhile] })], strikes: [slowLook] }),
+    end: 'Success',
+  },
+  'a pod that starts while its Job is being deleted': {
+    scenario: aScenario({
+      runs: [aRun({ plays: [healsMeanwhile], withoutLazarus: true })],
+      strikes: [slowLook],
+      acts: [act('cancel', 33 * second), act('restart', 50 * second)],
+    }),
+    end: 'Success',
+  },
+  'a run that is cancelled while its Job is young': {
+    scenario: aScenario({ runs: [aRun({ plays: [noNodeYet] })], acts: [act('cancel', 40 * second)] }),
+    end: 'Cancelled',
+  },
+  'a run that fails while its Job is young': {
+    scenario: aScenario({ runs: [aRun({ plays: [{ kind: 'never-starts', why: 'image-name' }] })] }),
+    end: 'Failed',
+  },
+};
