@@ -3,6 +3,7 @@ import { seedFlow, seedFlowRun } from '../../infra/local/prefect-api/seed.ts';
 import type { Exchange } from '../../infra/local/serve.ts';
 import { startWorld, type World } from '../../infra/local/world.ts';
 import type { GoalGroup, Measurement } from './goal.ts';
+import { listGoals, settlingGoals } from './reconcile-counters.ts';
 
 /** Due runs: none, one claim batch, several, and more than one read of due runs holds. */
 const sizes = [0, 20, 200, 2_000];
@@ -17,6 +18,7 @@ interface Cost {
   readonly requests: number;
   readonly claimBatches: number;
   readonly connections: number;
+  readonly cluster: readonly Exchange[];
   /** Jobs created, or waited for. */
   readonly runs: number;
 }
@@ -27,12 +29,14 @@ async function costOf(world: World, tick: () => Promise<number>): Promise<Cost> 
   const { prefect, kubernetes } = world;
   const exchangesBefore = prefect.exchanges.length;
   const connectionsBefore = kubernetes.connections();
+  const clusterBefore = kubernetes.exchanges.length;
   const runs = await tick();
   const exchanges = prefect.exchanges.slice(exchangesBefore);
   return {
     requests: exchanges.length,
     claimBatches: exchanges.filter(isClaimBatch).length,
     connections: kubernetes.connections() - connectionsBefore,
+    cluster: kubernetes.exchanges.slice(clusterBefore),
     runs,
   };
 }
@@ -100,6 +104,7 @@ function reconcileGoals(cost: Cost): readonly Measurement[] {
       limit: 1,
       because: 'one per invocation',
     },
+    ...listGoals(cost.cluster, `reconcile of ${cost.runs} waiting Jobs`, { jobs: cost.runs }),
   ];
 }
 
@@ -132,6 +137,7 @@ export const counters: GoalGroup = {
     const measurements: Measurement[] = [];
     // One world at a time: the AWS settings of a world are those of the process.
     for (const size of sizes) measurements.push(...(await measureSize(size)));
+    measurements.push(...(await settlingGoals()));
     return measurements;
   },
 };
