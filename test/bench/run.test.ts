@@ -56,7 +56,7 @@ describe('npm run bench', () => {
     const { status, stdout } = run('--help');
 
     assert.equal(status, 0);
-    for (const group of ['counters', 'sizes', 'imports', 'back-pressure'])
+    for (const group of ['counters', 'sizes', 'imports', 'back-pressure', 'claim-batches'])
       assert.match(stdout, new RegExp(`^${group}: `, 'mu'));
   });
 

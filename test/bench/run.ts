@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util';
 
 import { versionOfPackage } from '../../infra/local/version.ts';
 import { backPressure } from './back-pressure.ts';
+import { claimBatches } from './claim-batches.ts';
 import { coldStart } from './cold-start.ts';
 import { counters } from './counters.ts';
 import { fanOutCpu, fanOutSpeed } from './fan-out.ts';
@@ -17,6 +18,7 @@ const groups: readonly GoalGroup[] = [
   counters,
   sizes,
   planners,
+  claimBatches,
   lists,
   coldStart,
   fanOutCpu,

@@ -130,8 +130,8 @@ describe('the limiter', () => {
 
 describe('the pace of the waves', () => {
   const cases: Record<string, { size: number; milliseconds: number; readable: boolean; want: number }> = {
-    'doubles while the server is quick': { size: 25, milliseconds: 999, readable: true, want: 50 },
-    'stays where it is in between': { size: 25, milliseconds: 1_000, readable: true, want: 25 },
+    'doubles while the server is quick': { size: 25, milliseconds: 1_999, readable: true, want: 50 },
+    'stays where it is in between': { size: 25, milliseconds: 2_000, readable: true, want: 25 },
     'halves when the server is slow': { size: 25, milliseconds: 5_001, readable: true, want: 12 },
     'halves when no answer could be read': { size: 50, milliseconds: 10, readable: false, want: 25 },
     'grows to two hundred at the most': { size: 200, milliseconds: 1, readable: true, want: 200 },
