@@ -25,6 +25,13 @@ const scheduled = { at: '+0s', state: 'Scheduled' } as const;
 const claimed = { at: '+1s', state: 'Submitted', ours: '1' } as const;
 const running = { at: '+5s', state: 'Running' } as const;
 const none = { jobs: [], executions: [] };
+const deletion = aRequest({
+  actor: 'reconcile#1',
+  to: 'kubernetes',
+  method: 'DELETE',
+  path: '/apis/batch/v1/namespaces/flows/jobs/etl-1',
+  body: '{"preconditions":{"uid":"uid-1"}}',
+});
 const gone = aJob({ finishedAt: at('+60s'), deletedAt: at('+200s') });
 
 describe('a history in which everything went well', () => {
@@ -73,6 +80,12 @@ describe('T: what is wrong after the last fault is repaired within the bound', (
   const claimedTwice = rows(scheduled, claimed, { at: '+4m', state: 'Submitted', ours: '1' });
   const cancelled = rows(scheduled, claimed, { at: '+10s', state: 'Cancelled' });
   const pending = { jobs: [aJob({ finishedAt: null })], executions: [] };
+  const asked = {
+    jobs: pending.jobs,
+    executions: [anExecution({ outcome: 'working', endedAt: null })],
+    runs: [aRun(rows(scheduled, claimed, running), { deletedAt: at('+10s') })],
+    requests: [{ ...deletion, at: at('+150s') }],
+  };
   suite(
     'T',
     {
@@ -88,6 +101,11 @@ describe('T: what is wrong after the last fault is repaired within the bound', (
         runs: [aRun(rows(scheduled, claimed), { deletedAt: at('+10s') })],
         endedAt: at('+431s'),
       },
+      'a Job of a deleted run that was asked to go, and has no process': {
+        ...asked,
+        executions: [],
+      },
+      'a Job of a deleted run whose process lives, and that nobody asked to go': { ...asked, requests: [] },
       'a Job that can still start though its run is over': {
         ...pending,
         runs: [aRun(rows(scheduled, claimed, { at: '+10s', state: 'Failed' }))],
@@ -108,6 +126,7 @@ describe('T: what is wrong after the last fault is repaired within the bound', (
         runs: [aRun(rows(scheduled, claimed, running, { at: '+30s', state: 'Cancelling' }))],
         endedAt: at('+9m'),
       },
+      'a Job of a deleted run that was asked to go, with a process on a lost node': asked,
       'a pod that waits within the grace': {
         ...pending,
         runs: [aRun(rows(scheduled, claimed))],
@@ -127,13 +146,6 @@ describe('U: one Job for an attempt, and never two at once', () => {
   const secondExecution = anExecution({ jobUid: 'uid-2', startedAt: at('+301s'), endedAt: at('+350s') });
   const early = anExecution({ outcome: 'nothing-to-do', endedAt: at('+5s') });
   const lost = anExecution({ outcome: 'working', endedAt: null });
-  const deletion = aRequest({
-    actor: 'reconcile#1',
-    to: 'kubernetes',
-    method: 'DELETE',
-    path: '/apis/batch/v1/namespaces/flows/jobs/etl-1',
-    body: '{"preconditions":{"uid":"uid-1"}}',
-  });
   const deletedAt = (when: string): Partial<Witnessed> => ({ requests: [{ ...deletion, at: at(when) }] });
   const foreign = aJob({ uid: 'uid-0', name: 'other', key: null, stackId: null, createdAt: at('-5m') });
   suite(

@@ -1,4 +1,5 @@
 import {
+  deletionsOf,
   executionsOf,
   hasWorked,
   isOurs,
@@ -10,7 +11,7 @@ import {
   spanOfJob,
   type Violation,
 } from './timeline.ts';
-import type { Limits, Witnessed, WitnessedExecution, WitnessedJob, WitnessedRequest } from './witness.ts';
+import type { Limits, Witnessed, WitnessedExecution, WitnessedJob } from './witness.ts';
 
 /** U: at most one Job for an attempt, and never two live Jobs or executions of one run. */
 export function duplicateJobs(witnessed: Witnessed, limits: Limits): readonly Violation[] {
@@ -95,17 +96,9 @@ function withoutClaim(witnessed: Witnessed, runId: string, ours: readonly Witnes
 const skewMs = 10_000;
 
 /** A name is the lock of its attempt. While a second create of it may be on its way, nobody may take the Job away. */
-function freedTooEarly(
-  { requests }: Witnessed,
-  { quietAgeMs }: Limits,
-  ours: readonly WitnessedJob[],
-): readonly string[] {
-  // The name in the path may be another Job's by then; the uid in the precondition is not.
-  const isOf = ({ to, method, body, applied }: WitnessedRequest, { uid }: WitnessedJob): boolean =>
-    to === 'kubernetes' && method === 'DELETE' && applied && body.includes(uid);
+function freedTooEarly(witnessed: Witnessed, { quietAgeMs }: Limits, ours: readonly WitnessedJob[]): readonly string[] {
   return ours.flatMap((job) =>
-    requests
-      .filter((request) => isOf(request, job))
+    deletionsOf(witnessed, job)
       .map(({ at, actor }) => ({ actor, ageMs: msBetween(job.createdAt, at) }))
       .filter(({ ageMs }) => ageMs < quietAgeMs - skewMs)
       .map(({ actor, ageMs }) => `${actor} deleted Job ${job.name} (${job.uid}) at the age of ${ageMs / 1000} s`),

@@ -1,5 +1,6 @@
 import {
   cancelledSince,
+  deletionsOf,
   endOfJob,
   executionsOf,
   hasWorked,
@@ -71,15 +72,22 @@ function wrongOf(scene: Scene): Wrong | null {
   return judge === undefined ? null : judge(scene, limits);
 }
 
-const ofDeleted = ({ run, limits }: Scene, ours: readonly WitnessedJob[]): Wrong | null =>
-  ours[0] === undefined
-    ? null
-    : {
-        since: latest(run.deletedAt, ours[0].createdAt),
-        patienceMs: limits.quietAgeMs + limits.repairMs,
-        why: `Job ${ours[0].name} of a deleted run is still there`,
-        isLoss: false,
-      };
+/** It is being deleted, and stays until its node is back or removed: nobody may take the pod away from under its process. */
+const isHeldByItsNode = ({ witnessed }: Scene, job: WitnessedJob): boolean =>
+  deletionsOf(witnessed, job).length > 0 &&
+  witnessed.executions.some(({ jobUid, endedAt }) => jobUid === job.uid && endedAt === null);
+
+function ofDeleted(scene: Scene, ours: readonly WitnessedJob[]): Wrong | null {
+  const { run, limits } = scene;
+  const left = ours.find((job) => !isHeldByItsNode(scene, job));
+  if (left === undefined) return null;
+  return {
+    since: latest(run.deletedAt, left.createdAt),
+    patienceMs: limits.quietAgeMs + limits.repairMs,
+    why: `Job ${left.name} of a deleted run is still there`,
+    isLoss: false,
+  };
+}
 
 /** Cancelled by somebody: no Job is left, and the run says so. */
 function ofCancelled({ run, limits, touchedAt }: Scene, since: Date, ours: readonly WitnessedJob[]): Wrong | null {

@@ -1,4 +1,11 @@
-import type { Witnessed, WitnessedExecution, WitnessedJob, WitnessedRun, WitnessedState } from './witness.ts';
+import type {
+  Witnessed,
+  WitnessedExecution,
+  WitnessedJob,
+  WitnessedRequest,
+  WitnessedRun,
+  WitnessedState,
+} from './witness.ts';
 
 /** Questions that the invariants ask of a history. */
 
@@ -79,6 +86,12 @@ export function endOfJob({ finishedAt, deletedAt }: WitnessedJob): Date | null {
   if (finishedAt === null || deletedAt === null) return finishedAt ?? deletedAt;
   return finishedAt < deletedAt ? finishedAt : deletedAt;
 }
+
+/** Deletions of a Job by the functions that reached the server. The name in the path may be another Job's by then. */
+export const deletionsOf = ({ requests }: Witnessed, { uid }: WitnessedJob): readonly WitnessedRequest[] =>
+  requests.filter(
+    ({ to, method, body, applied }) => to === 'kubernetes' && method === 'DELETE' && applied && body.includes(uid),
+  );
 
 export const isLive = (job: WitnessedJob): boolean => endOfJob(job) === null;
 
