@@ -163,8 +163,11 @@ function backOffEnds({ run, token, input }: Observed): Date | null {
   return new Date(last.at.getTime() + Math.min(2 ** (claims.length - 1), 15) * 60_000);
 }
 
-/** Reconcile looks at every Job once a minute; this long after its end it has decided about it, if it works at all. */
-const judgedWithinMs = 300_000;
+/**
+ * Reconcile looks at every Job once a minute; this long after its end it has decided about it, if it works at all. With
+ * the tick that comes next a retry is made within the five minutes in which everything is to be repaired.
+ */
+const judgedWithinMs = 180_000;
 
 /**
  * The run is Running and its newest Job failed. That is reconcile's to judge: a retry made meanwhile would run under the

@@ -60,7 +60,7 @@ export const dispatchRuleTexts: readonly RuleText[] = [
   {
     rule: 'failed-job-not-judged-yet',
     when: 'a task retry is due, and the newest Job of the run failed',
-    what: 'held: reconcile fails the run. With `INFRA_RETRIES` above 0 it may leave it to the retry, which is made five minutes later',
+    what: 'held: reconcile fails the run. With `INFRA_RETRIES` above 0 it may leave it to the retry, which is made three minutes later',
   },
   {
     rule: 'not-due-within-this-invocation',

@@ -153,13 +153,13 @@ describe('one due run', () => {
     },
     'a task retry after a failed Job that infrastructure may have ended, within five minutes': {
       due: retry,
-      jobs: [aJob({ phase: 'failed', finishedAt: at('-299s') })],
+      jobs: [aJob({ phase: 'failed', finishedAt: at('-179s') })],
       policy: { infraRetries: 1 },
       want: 'hold failed-job-not-judged-yet',
     },
-    'a task retry after a failed Job that infrastructure may have ended, five minutes later': {
+    'a task retry after a failed Job that infrastructure may have ended, three minutes later': {
       due: retry,
-      jobs: [aJob({ phase: 'failed', finishedAt: at('-300s') })],
+      jobs: [aJob({ phase: 'failed', finishedAt: at('-180s') })],
       policy: { infraRetries: 1 },
       want: 'submit task-retry-due',
     },

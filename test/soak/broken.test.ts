@@ -36,6 +36,14 @@ const breaks: Readonly<Record<string, { readonly edit: Edit; readonly want: read
     },
     want: ['U'],
   },
+  'a task retry whose Job is lost before it starts': {
+    edit: {
+      file: 'functions/core/dispatch-plan.ts',
+      from: 'judgedWithinMs = 180_000',
+      to: 'judgedWithinMs = 300_000',
+    },
+    want: ['T', 'Running'],
+  },
   'a run that fails while its Job is young': {
     edit: { file: 'functions/ticks/apply-reconcile.ts', from: '!endJob || !oldEnough', to: '!endJob' },
     want: ['U'],

@@ -1,4 +1,4 @@
-import { aRun, aScenario } from './scenario-example.ts';
+import { aRun, aScenario, works } from './scenario-example.ts';
 import type { Act, Play, RunActKind, Scenario, Strike } from './scenario.ts';
 
 const second = 1_000;
@@ -43,6 +43,15 @@ export const safeguardScenarios: Readonly<Record<string, Safeguarded>> = {
   'a run that is cancelled while its Job is young': {
     scenario: aScenario({ runs: [aRun({ plays: [noNodeYet] })], acts: [act('cancel', 40 * second)] }),
     end: 'Cancelled',
+  },
+  'a task retry whose Job is lost before it starts': {
+    scenario: aScenario({
+      // It ends just when whatever went wrong must have been repaired.
+      hours: 0.29,
+      settings: { infraRetries: 1 },
+      runs: [aRun({ plays: [works(20 * second, 'leave-retry'), { kind: 'preempted-early' }] })],
+    }),
+    end: 'Success',
   },
   'a run that fails while its Job is young': {
     scenario: aScenario({ runs: [aRun({ plays: [{ kind: 'never-starts', why: 'image-name' }] })] }),
