@@ -15,7 +15,7 @@ export interface StateRow {
   readonly serializedState: JsonObject;
 }
 
-/** The flow a run belongs to, as far as a Job needs it. `storage` is read by the job spec, not here. */
+/** The flow a run belongs to, as far as a Job needs it. `storage` is read by the job spec, and null like `runConfig`. */
 export interface FlowOfRun {
   readonly id: string;
   readonly name: string | null;
@@ -36,7 +36,10 @@ export interface FlowRun {
   readonly scheduledStartTime: Date | null;
   readonly heartbeat: Date | null;
   readonly timesResurrected: number;
-  /** Untouched JSON: the job spec parses it, and a run with an unreadable one ends Failed with the reason. */
+  /**
+   * Untouched JSON: the job spec parses it, and a run with an unreadable one ends Failed with the reason. Null where the
+   * read did not ask for it.
+   */
   readonly runConfig: Json;
   readonly flow: FlowOfRun;
   /** How many task runs are in a scheduled state whose start time has passed by 3 s (peer's buffer) at the read. */

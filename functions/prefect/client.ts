@@ -24,7 +24,7 @@ export function connectPrefect(options: PrefectOptions): PrefectClient {
   const reader = new RunReader(options, endpoint, membership);
   return {
     listDueRuns: (query) => reader.listDueRuns(query),
-    readRuns: (ids, signal) => reader.readRuns(ids, signal),
+    readRuns: (ids, signal, parts) => reader.readRuns(ids, signal, parts),
     listUnfinishedRuns: (signal) => reader.listUnfinishedRuns(signal),
     write: (batch) => sendWrites(batch, endpoint),
     traffic: () => endpoint.traffic(),

@@ -11,6 +11,14 @@ export interface UnreadableRun {
   readonly problem: string;
 }
 
+/** Parts of a run that a read leaves out unless they are asked for: each may be larger than all the rest. */
+export interface RunParts {
+  /** What a Job is made from: the run config, and the storage of the flow. */
+  readonly spec?: boolean;
+  /** What the run's log holds of the cluster already. */
+  readonly marks?: boolean;
+}
+
 /** A read of runs: what could be parsed and what could not. */
 export interface RunsRead {
   readonly runs: readonly FlowRun[];
@@ -107,7 +115,7 @@ export interface PrefectClient {
   /** Runs the poll of dispatch: one HTTP request (a cold start adds tenant and registration, at most two). */
   listDueRuns(query: DueQuery): Promise<DueRuns>;
   /** Fresh read by id with the history, 500 ids a request. A run that does not exist is absent from the answer. */
-  readRuns(ids: readonly FlowRunId[], signal: AbortSignal): Promise<RunsRead>;
+  readRuns(ids: readonly FlowRunId[], signal: AbortSignal, parts?: RunParts): Promise<RunsRead>;
   /**
    * Unfinished runs (Submitted, Running, Cancelling) of this stack: by agent name and by token, 500 a page. Along with
    * the first page, best effort: who else asks for runs, and which runs are late.

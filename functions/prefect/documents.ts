@@ -16,15 +16,16 @@ export const waitingStates = ['Scheduled', 'Paused', 'Resume', 'Retrying', 'Queu
  * are parsed one by one elsewhere: one that cannot be read must not take the others with it. The nested lists stay
  * within the gateway's depth limit of 7 (PrefectHQ/server, services/apollo).
  *
- * With `$marks` also what the run's log holds of the cluster, so that no event is told twice.
+ * With `$spec` also what a Job is made from, which can be large; with `$marks` also what the run's log holds of the cluster, so that no event is told twice.
  *
  * The history is ordered as the protocol counts it; the server's own triggers order by version alone.
  */
 export const flowRuns = document(
-  `query($where: flow_run_bool_exp!, $order: [flow_run_order_by!]!, $limit: Int!, $marks: Boolean!) {
+  `query($where: flow_run_bool_exp!, $order: [flow_run_order_by!]!, $limit: Int!, $spec: Boolean!, $marks: Boolean!) {
   flow_run(where: $where, order_by: $order, limit: $limit) {
-    id name version state serialized_state labels scheduled_start_time heartbeat times_resurrected run_config
-    flow { id name core_version storage flow_group { settings } }
+    id name version state serialized_state labels scheduled_start_time heartbeat times_resurrected
+    run_config @include(if: $spec)
+    flow { id name core_version storage @include(if: $spec) flow_group { settings } }
     task_runs(where: { state: { _in: [${waitingStates.map((state) => `"${state}"`).join(', ')}] } },
               order_by: [{ state_start_time: asc }], limit: 20) { state_start_time }
     states(order_by: [{ created: asc }, { version: asc }, { id: asc }]) {

@@ -41,7 +41,7 @@ async function reach({ url, fetch: send }: PrefectOptions, signal: AbortSignal):
 
 const one = (where: JsonObject): Operation => ({
   document: flowRuns,
-  variables: { where, order: [{ id: 'asc' }], limit: 1, marks: false },
+  variables: { where, order: [{ id: 'asc' }], limit: 1, spec: false, marks: false },
 });
 
 const problemsIn = (answers: readonly OperationAnswer[]): readonly GraphqlProblem[] =>

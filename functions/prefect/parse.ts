@@ -40,10 +40,8 @@ const jsonObject = z.custom<JsonObject>(
   (value) => isJsonObject(value) && !isDeeperThan(mostLevels, value),
   `expected a JSON object of at most ${mostLevels} levels`,
 );
-const json = z.pipe(
-  z.unknown(),
-  z.transform((value) => (value ?? null) as Json),
-);
+/** Absent where the read did not ask for it. */
+const json = z.optional(z.custom<Json>(() => true));
 
 const stateRow = z.object({
   id: z.string(),
@@ -91,7 +89,7 @@ const flowOf = (flow: z.infer<typeof flowOfRun>): FlowRun['flow'] => ({
   id: flow.id,
   name: flow.name ?? null,
   coreVersion: flow.core_version ?? null,
-  storage: flow.storage,
+  storage: flow.storage ?? null,
   settings: flow.flow_group?.settings ?? {},
 });
 
@@ -112,7 +110,7 @@ const runOf = (row: z.infer<typeof flowRun>, dueAt: Date): FlowRun => ({
   scheduledStartTime: row.scheduled_start_time ?? null,
   heartbeat: row.heartbeat ?? null,
   timesResurrected: row.times_resurrected ?? 0,
-  runConfig: row.run_config,
+  runConfig: row.run_config ?? null,
   flow: flowOf(row.flow),
   dueTaskRuns: dueAmong(row.task_runs, dueAt),
   waitingTaskRuns: row.task_runs.length,

@@ -2,7 +2,7 @@ import type { FlowRunId } from '../core/flow-run.ts';
 import { claimTokenOf } from '../core/history.ts';
 import type { JsonObject } from '../core/json.ts';
 import type { Endpoint, Operation, OperationAnswer } from './call.ts';
-import type { DueQuery, DueRuns, PrefectOptions, RunsRead, UnfinishedRead } from './contract.ts';
+import type { DueQuery, DueRuns, PrefectOptions, RunParts, RunsRead, UnfinishedRead } from './contract.ts';
 import { flowRuns, runsInQueue, surroundings } from './documents.ts';
 import { failedInside, isSchemaMismatch, unreadableAnswer } from './failures.ts';
 import {
@@ -34,15 +34,15 @@ const oldestFirst = [{ scheduled_start_time: 'asc' }, { id: 'asc' }];
 const byId = [{ id: 'asc' }];
 const nothing: RunsRead = { runs: [], unreadable: [] };
 
-const readRunsWhere = (where: JsonObject, order: readonly JsonObject[], marks = false): Operation => ({
+const readRunsWhere = (where: JsonObject, order: readonly JsonObject[], parts: RunParts): Operation => ({
   document: flowRuns,
-  variables: { where, order, limit: pageSize, marks },
+  variables: { where, order, limit: pageSize, spec: parts.spec === true, marks: parts.marks === true },
 });
 
 /** One more than is taken: whether it comes says whether another poll would find anything. */
 const readDueWhere = (where: JsonObject): Operation => ({
   document: flowRuns,
-  variables: { where, order: oldestFirst, limit: pageSize + 1, marks: false },
+  variables: { where, order: oldestFirst, limit: pageSize + 1, spec: true, marks: false },
 });
 
 const joined = (reads: readonly RunsRead[]): RunsRead => ({
@@ -89,12 +89,12 @@ export class RunReader {
     return { scheduled, retries, claims, more: pages.some((rows) => rows.length > pageSize), source: 'filter' };
   }
 
-  async readRuns(ids: readonly FlowRunId[], signal: AbortSignal): Promise<RunsRead> {
+  async readRuns(ids: readonly FlowRunId[], signal: AbortSignal, parts: RunParts = {}): Promise<RunsRead> {
     const unique = [...new Set(ids)];
     const reads: RunsRead[] = [];
     for (let start = 0; start < unique.length; start += pageSize) {
       const where = runsById(unique.slice(start, start + pageSize));
-      const [answer] = await this.#ask([readRunsWhere(where, byId, true)], signal);
+      const [answer] = await this.#ask([readRunsWhere(where, byId, parts)], signal);
       reads.push(this.#parsed(this.#rowsOf(answer)));
     }
     return joined(reads);
@@ -104,14 +104,14 @@ export class RunReader {
     const audience = await this.#audience(signal);
     const since = new Date(this.#options.clock.now().getTime() - lateMs);
     const glance = { document: surroundings, variables: surroundingsSince(audience, since) };
-    const first = readRunsWhere(unfinishedRuns(audience, null), byId, true);
+    const first = readRunsWhere(unfinishedRuns(audience, null), byId, { marks: true });
     const [answer, around] = await this.#ask([first, glance], signal);
     const reads: RunsRead[] = [];
     let rows = this.#rowsOf(answer);
     reads.push(this.#parsed(rows));
     for (let last: string | null = null; rows.length >= pageSize;) {
       last = this.#nextAfter(rows, { last, pages: reads.length });
-      const [next] = await this.#ask([readRunsWhere(unfinishedRuns(audience, last), byId, true)], signal);
+      const [next] = await this.#ask([readRunsWhere(unfinishedRuns(audience, last), byId, { marks: true })], signal);
       rows = this.#rowsOf(next);
       reads.push(this.#parsed(rows));
     }
@@ -128,7 +128,7 @@ export class RunReader {
     const ids = queued.data.get_runs_in_queue.flow_run_ids ?? [];
     const wheres = [runsById(ids), quietSubmittedRuns(audience, query)];
     const answers = await this.#ask(
-      wheres.map((where) => readRunsWhere(where, oldestFirst)),
+      wheres.map((where) => readRunsWhere(where, oldestFirst, { spec: true })),
       query.signal,
     );
     const [due = nothing, submitted = nothing] = answers.map((one) => parseRuns(this.#rowsOf(one), query.retryBefore));

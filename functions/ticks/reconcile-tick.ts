@@ -94,10 +94,7 @@ class ReconcileTick {
       open.length > 0 || mayHavePodsAlone(unfinished, jobs)
         ? await cluster.listPods(stackSelector(policy.stackId), this.#budget.signal(listMs))
         : [];
-    const events = await this.#readWarnings(
-      cluster,
-      open.some((job) => !pods.some((pod) => pod.jobUid === job.uid && pod.phase === 'Running')),
-    );
+    const events = await this.#readWarnings(cluster, isAnyWithoutRunningPod(open, pods));
     const twins = duplicates(jobs);
     for (const group of twins) this.#reportDuplicates(group);
     this.#record.set({
@@ -118,7 +115,7 @@ class ReconcileTick {
     const runs = new Map(unfinished.map((run) => [run.id, run]));
     const asked = [...new Set(jobs.flatMap((job) => (job.runId === null || runs.has(job.runId) ? [] : [job.runId])))];
     if (asked.length === 0) return { runs, gone: new Set() };
-    const read = await this.#deps.prefect.readRuns(asked, this.#budget.signal(requestMs));
+    const read = await this.#deps.prefect.readRuns(asked, this.#budget.signal(requestMs), { marks: true });
     for (const run of read.runs) runs.set(run.id, run);
     for (const { id, problem } of read.unreadable) this.#reportUnreadable(id, problem);
     // An unreadable run without an id could be any of them: then none is taken for gone.
@@ -170,6 +167,11 @@ function isUnsettled({ phase, runId }: JobSnapshot, runs: RunsKnown['runs']): bo
   if (phase === 'complete') return false;
   const run = runId === null ? undefined : runs.get(runId);
   return phase !== 'failed' || run === undefined || !isFinished(run.state);
+}
+
+function isAnyWithoutRunningPod(jobs: readonly JobSnapshot[], pods: readonly PodSnapshot[]): boolean {
+  const running = new Set(pods.flatMap(({ phase, jobUid }) => (phase === 'Running' ? [jobUid] : [])));
+  return jobs.some(({ uid }) => !running.has(uid));
 }
 
 /** A run at work without a Job: what is left of it can only be seen among the pods. */

@@ -38,7 +38,7 @@ async function readById(deps: RenderDeps, id: string): Promise<Read> {
   const { config, outside } = deps;
   const signal = outside.clock.limit(limitMs);
   return withPrefect(share(config, outside), async (prefect): Promise<Read> => {
-    const { runs, unreadable } = await prefect.readRuns([id as FlowRunId], signal);
+    const { runs, unreadable } = await prefect.readRuns([id as FlowRunId], signal, { spec: true });
     const [run] = runs;
     const problem = unreadable[0]?.problem;
     if (problem !== undefined) return { kind: 'refused', message: `The flow run cannot be read: ${problem}.` };

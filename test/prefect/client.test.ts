@@ -265,6 +265,32 @@ describe('readRuns', () => {
     );
   });
 
+  it('leaves out what only a Job needs, and what the run log holds, unless it is asked for', async () => {
+    await using world = await startPrefectWorld();
+    const { state } = world.api;
+    const flowId = seedFlow(state, {}, at('-1h'));
+    const runId = seedFlowRun(state, { flowId, runConfig: { type: 'UniversalRun' } }, at('-1h')) as FlowRunId;
+    const client = world.connect();
+    const info = { event: 'a mark' };
+    const line = { runId, name: 'k8s-infra', level: 'WARNING', message: 'Evicted', info } as const;
+    await client.write({ states: [], heartbeats: [], logs: [line], signal: patient() });
+
+    const reads = await Promise.all([
+      client.readRuns([runId], patient()),
+      client.readRuns([runId], patient(), { spec: true }),
+      client.readRuns([runId], patient(), { marks: true }),
+    ]);
+
+    assert.deepEqual(
+      reads.map(({ runs: [run] }) => [run?.runConfig === null, run?.flow.storage === null, run?.eventMarks]),
+      [
+        [true, true, []],
+        [false, false, []],
+        [true, true, ['a mark']],
+      ],
+    );
+  });
+
   it('asks nothing when there is nothing to ask', async () => {
     await using world = await startPrefectWorld();
 

@@ -74,16 +74,28 @@ function setStates(runs: LabRuns, states: readonly StateInput[]): Fields {
   };
 }
 
+const { storage: _storage, ...leanFlow } = flow;
+
+/** As far as it was asked for. */
+function selected(run: LabRun & Fields, text: string, variables: Fields): Fields {
+  if (variables['spec'] !== false && text.includes('run_config')) return run;
+  const { run_config: _config, ...lean } = run;
+  return { ...lean, flow: leanFlow };
+}
+
 /** How the agents' reads differ: by id, in the text or as a variable; due; or what is not finished. */
 function readRuns(runs: LabRuns, text: string, variables: Fields): Fields {
+  return { flow_run: rowsOf(runs, text, variables).map((run) => selected(run, text, variables)) };
+}
+
+function rowsOf(runs: LabRuns, text: string, variables: Fields): readonly (LabRun & Fields)[] {
   const where = JSON.stringify(variables['where'] ?? null);
   const ids = [...`${text} ${where}`.matchAll(/00000001-0000-4000-8000-\d{12}/gu)].map(([id]) => id);
   const limit = typeof variables['limit'] === 'number' ? variables['limit'] : 500;
-  if (where.includes('"_gt"'))
-    return { flow_run: [...runs.values()].filter(({ id }) => id > (ids[0] ?? '')).slice(0, limit) };
-  if (ids.length > 0) return { flow_run: ids.flatMap((id) => runs.get(id) ?? []) };
+  if (where.includes('"_gt"')) return [...runs.values()].filter(({ id }) => id > (ids[0] ?? '')).slice(0, limit);
+  if (ids.length > 0) return ids.flatMap((id) => runs.get(id) ?? []);
   const wanted = where.includes('"Cancelling"') ? 'Submitted' : where.includes('"_eq":"Scheduled"') ? 'Scheduled' : '';
-  return { flow_run: [...runs.values()].filter(({ state }) => state === wanted).slice(0, limit) };
+  return [...runs.values()].filter(({ state }) => state === wanted).slice(0, limit);
 }
 
 const queueLimit = 25;

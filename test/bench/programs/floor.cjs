@@ -55,6 +55,8 @@ const documents = {
   register: 'mutation($input: register_agent_input!) { register_agent(input: $input) { id } }',
   queue: 'mutation($input: get_runs_in_queue_input!) { get_runs_in_queue(input: $input) { flow_run_ids } }',
   runs: 'query($where: flow_run_bool_exp!, $limit: Int!) { flow_run(where: $where, limit: $limit) { id version state serialized_state labels run_config flow { id } states { id version state created serialized_state } } }',
+  verify:
+    'query($where: flow_run_bool_exp!, $limit: Int!) { flow_run(where: $where, limit: $limit) { id version state serialized_state labels flow { id } states { id version state created serialized_state } } }',
   set: 'mutation($input: set_flow_run_states_input!) { set_flow_run_states(input: $input) { states { id status message } } }',
   logs: 'mutation($input: write_run_logs_input!) { write_run_logs(input: $input) { success } }',
 };
@@ -166,10 +168,11 @@ async function wave(runs, at) {
   logs = runs.map(({ id }) =>
     ask('logs', { input: { logs: [{ flow_run_id: id, message: 'Submitted for execution' }] } }),
   );
-  const [answer] = await graphql([ask('runs', { where: { id: { _in: runs.map(({ id }) => id) } }, limit: 500 })]);
+  const [answer] = await graphql([ask('verify', { where: { id: { _in: runs.map(({ id }) => id) } }, limit: 500 })]);
   const fresh = new Map(answer.data.flow_run.map((run) => [run.id, run]));
-  await bounded(runs, 32, ({ id }) =>
-    send(at, { path: `${jobs}?fieldValidation=Strict`, method: 'POST', body: jobOf(fresh.get(id)) }),
+  const claimed = runs.filter(({ id }) => fresh.get(id)?.state === 'Submitted');
+  await bounded(claimed, 32, (run) =>
+    send(at, { path: `${jobs}?fieldValidation=Strict`, method: 'POST', body: jobOf(run) }),
   );
 }
 
