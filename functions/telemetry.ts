@@ -62,6 +62,7 @@ const factMetrics: Readonly<Record<string, { readonly name: string; readonly uni
   second_agent_on_our_labels: { name: 'second_agents', unit: MetricUnit.Count },
   labels_without_an_agent: { name: 'unserved_runs', unit: MetricUnit.Count },
   late_runs_of_ours: { name: 'late_runs', unit: MetricUnit.Count },
+  foreign_runs_in_front: { name: 'foreign_runs_in_front', unit: MetricUnit.Count },
   oldest_due_age_ms: { name: 'oldest_due_age', unit: MetricUnit.Milliseconds },
   oldest_submitted_age_ms: { name: 'oldest_submitted_age', unit: MetricUnit.Milliseconds },
   slowest_start_ms: { name: 'start_latency', unit: MetricUnit.Milliseconds },

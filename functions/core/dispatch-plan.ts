@@ -72,6 +72,8 @@ export interface Hold {
   readonly why: string;
   /** A claim of ours that has to wait needs one, or the server's Lazarus takes it for lost after ten minutes. */
   readonly heartbeat: boolean;
+  /** The label whose cap is reached, where that is why. */
+  readonly fullLabel?: string;
 }
 
 export type DispatchDecision = Submit | Reject | Hold;
@@ -108,6 +110,8 @@ interface HoldRule {
   readonly why: (observed: Observed) => string;
   /** A claim that this rule holds is wanted all the same, and is kept alive. */
   readonly keepsClaim?: boolean;
+  /** The rule holds all runs with this label. */
+  readonly fullLabel?: (observed: Observed) => string | null;
 }
 
 /** Free places, by the stack and by label; taken in the order of the plan. */
@@ -287,6 +291,7 @@ const holdRules: readonly HoldRule[] = [
     name: 'label-at-capacity',
     matches: ({ slots, run }) => slots.fullLabel(run.labels) !== null,
     why: ({ slots, run }) => `label ${slots.fullLabel(run.labels)} is at its limit (LABEL_LIMITS, PROFILES)`,
+    fullLabel: ({ slots, run }) => slots.fullLabel(run.labels),
     keepsClaim: true,
   },
   {
@@ -329,11 +334,17 @@ function keyOf({ kind, run, token, jobs }: Observed): string {
   return kind === 'retry' ? (newest(jobs)?.uid ?? `v${run.version}`) : String(run.version);
 }
 
+function heldBy(rule: HoldRule, observed: Observed): Omit<Hold, 'heartbeat'> {
+  const held = { kind: 'hold', rule: rule.name, run: observed.run, why: rule.why(observed) } as const;
+  const fullLabel = rule.fullLabel?.(observed) ?? null;
+  return fullLabel === null ? held : { ...held, fullLabel };
+}
+
 function decide(observed: Observed): DispatchDecision {
   const { run, kind, startAt, input, slots } = observed;
   const rule = holdRules.find((candidate) => candidate.matches(observed));
   const heartbeat = (rule?.keepsClaim ?? true) && isStandingClaim(observed);
-  if (rule !== undefined) return { kind: 'hold', rule: rule.name, run, why: rule.why(observed), heartbeat };
+  if (rule !== undefined) return { ...heldBy(rule, observed), heartbeat };
   const common = {
     run,
     mode: kind === 'retry' ? 'retry' : 'claim',

@@ -29,13 +29,15 @@ export interface RunsRead {
 export interface UnfinishedRead extends RunsRead {
   /** Agents that asked for runs within the last five minutes. */
   readonly agents: readonly AgentSeen[];
-  /** Runs that have been due for five minutes and are still Scheduled: the oldest 200. */
+  /** Runs that have been due for five minutes and are still Scheduled: the oldest 200, whoever serves them. */
   readonly late: readonly LateRun[];
+  /** The oldest 200 of them that are ours to take: those of others must not hide them. */
+  readonly lateOfOurs: readonly LateRun[];
 }
 
 /** The poll of dispatch. */
 export interface DueRuns {
-  /** Scheduled and due before the horizon. */
+  /** Scheduled and due before the horizon; with a limit for late runs also the oldest of those beyond it. */
   readonly scheduled: RunsRead;
   /** Running, with a task run whose scheduled start time has passed by 3 s. */
   readonly retries: RunsRead;
@@ -45,6 +47,8 @@ export interface DueRuns {
   readonly more: boolean;
   /** `filter` normally; `queue` when the server rejected our filter and get_runs_in_queue with metadata was used. */
   readonly source: 'filter' | 'queue';
+  /** From the queue alone: due runs that are not ours and stand before ours, at most 500. */
+  readonly inFront: readonly LateRun[];
 }
 
 export interface DueQuery {
@@ -54,6 +58,10 @@ export interface DueQuery {
   readonly retryBefore: Date;
   /** Claims whose heartbeat is at or before this instant (now minus Q), or null. */
   readonly quietBefore: Date;
+  /** Scheduled runs due before this instant are too late: they fill no page but their own. Null: none is too late. */
+  readonly lateBefore: Date | null;
+  /** Scheduled runs and retries with one of these labels are left out: their cap is reached. */
+  readonly withoutLabels: readonly string[];
   readonly signal: AbortSignal;
 }
 

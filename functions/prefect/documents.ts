@@ -49,6 +49,14 @@ export const surroundings = document(
   }),
 );
 
+/** The late runs that an agent with our labels may take. */
+export const lateRuns = document(
+  `query($late: flow_run_bool_exp!) {
+  flow_run(where: $late, order_by: [{ scheduled_start_time: asc }], limit: 200) { labels }
+}`,
+  z.object({ flow_run: z.array(z.object({ labels: z.nullish(z.array(z.string())) })) }),
+);
+
 /** Despite its kind it dequeues nothing (PrefectHQ/server src/prefect_server/api/runs.py); it touches `agent.last_queried`. */
 export const runsInQueue = document(
   'mutation($input: get_runs_in_queue_input!) { get_runs_in_queue(input: $input) { flow_run_ids } }',

@@ -77,7 +77,8 @@ export function examinePrefect(options: PrefectOptions): PrefectExam {
       const { agentName, labels, stackId } = options;
       const audience = { tenantId, agentName, labels, stackId };
       const now = clock.now();
-      const query = { dueBefore: now, retryBefore: now, quietBefore: now, signal };
+      const instants = { dueBefore: now, retryBefore: now, quietBefore: now, lateBefore: now };
+      const query = { ...instants, withoutLabels: [], signal };
       const wheres = [scheduledRuns, retryRuns, quietClaims].map((filter) => filter(audience, query));
       const answers = await ask([...wheres, unfinishedRuns(audience, null)].map(one), signal);
       return { dispatch: verdictOn(answers.slice(0, 3)), reconcile: verdictOn(answers.slice(3)) };

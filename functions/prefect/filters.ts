@@ -6,7 +6,8 @@ import { waitingStates } from './documents.ts';
 export interface Audience {
   readonly tenantId: string;
   readonly agentName: string;
-  readonly labels: readonly string[];
+  /** Null: of any labels, for a server that cannot compare them. */
+  readonly labels: readonly string[] | null;
   readonly stackId: string;
 }
 
@@ -14,27 +15,44 @@ export interface Audience {
  * The server's label rule (PrefectHQ/server src/prefect_server/api/runs.py) as a filter: an agent with labels takes runs
  * whose labels are among its own, but never a run without any; an agent without labels takes only those.
  */
-function labelRule(labels: readonly string[]): JsonObject {
+function labelRule(labels: Audience['labels'], without: readonly string[] = []): JsonObject {
+  if (labels === null) return {};
+  if (without.length > 0) return { ...labelRule(labels), _not: { _or: without.map(carries) } };
   if (labels.length === 0) return { _or: [{ labels: { _eq: [] } }, { labels: { _is_null: true } }] };
   return { labels: { _contained_in: labels, _neq: [] } };
 }
 
+const carries = (label: string): JsonObject => ({ labels: { _contains: [label] } });
+
 const tokenOf = (stackId: string): JsonObject => ({ serialized_state: { _contains: { context: { stack: stackId } } } });
 
-/** Scheduled, and due. */
-export function scheduledRuns({ tenantId, labels }: Audience, { dueBefore }: DueQuery): JsonObject {
+/** Scheduled, and due; not too late, and of no label whose cap is reached: those would keep all others off the page. */
+export function scheduledRuns({ tenantId, labels }: Audience, query: DueQuery): JsonObject {
+  const { dueBefore, lateBefore, withoutLabels } = query;
+  const notLate = lateBefore === null ? {} : { _gte: lateBefore.toISOString() };
   return {
     tenant_id: { _eq: tenantId },
     state: { _eq: 'Scheduled' },
-    state_start_time: { _lte: dueBefore.toISOString() },
-    ...labelRule(labels),
+    state_start_time: { _lte: dueBefore.toISOString(), ...notLate },
+    ...labelRule(labels, withoutLabels),
   };
 }
 
+/** Scheduled, and due for longer than is wanted. */
+export function tooLateRuns({ tenantId, labels }: Audience, lateBefore: Date): JsonObject {
+  const state_start_time = { _lt: lateBefore.toISOString() };
+  return { tenant_id: { _eq: tenantId }, state: { _eq: 'Scheduled' }, state_start_time, ...labelRule(labels) };
+}
+
 /** Running, with a task run that waits and whose start time has come: its pod left it to an agent to be started again. */
-export function retryRuns({ tenantId, labels }: Audience, { retryBefore }: DueQuery): JsonObject {
+export function retryRuns({ tenantId, labels }: Audience, { retryBefore, withoutLabels }: DueQuery): JsonObject {
   const due = { state: { _in: waitingStates }, state_start_time: { _lte: retryBefore.toISOString() } };
-  return { tenant_id: { _eq: tenantId }, state: { _eq: 'Running' }, task_runs: due, ...labelRule(labels) };
+  return {
+    tenant_id: { _eq: tenantId },
+    state: { _eq: 'Running' },
+    task_runs: due,
+    ...labelRule(labels, withoutLabels),
+  };
 }
 
 const quietSince = (instant: Date): JsonObject => ({
@@ -56,13 +74,15 @@ export function quietSubmittedRuns({ tenantId, agentName }: Audience, { quietBef
   };
 }
 
-/** Agents that have asked for runs since, and runs that were due by then and are Scheduled still. */
-export function surroundingsSince({ tenantId }: Audience, instant: Date): JsonObject {
-  const tenant = { tenant_id: { _eq: tenantId } };
-  return {
-    agents: { ...tenant, last_queried: { _gte: instant.toISOString() } },
-    late: { ...tenant, state: { _eq: 'Scheduled' }, state_start_time: { _lte: instant.toISOString() } },
-  };
+/** Agents that have asked for runs since. */
+export function agentsSince({ tenantId }: Audience, instant: Date): JsonObject {
+  return { tenant_id: { _eq: tenantId }, last_queried: { _gte: instant.toISOString() } };
+}
+
+/** Runs that were due by then and are Scheduled still. */
+export function lateSince({ tenantId, labels }: Audience, instant: Date): JsonObject {
+  const state_start_time = { _lte: instant.toISOString() };
+  return { tenant_id: { _eq: tenantId }, state: { _eq: 'Scheduled' }, state_start_time, ...labelRule(labels) };
 }
 
 /** By id; a run that does not exist is absent from the answer. */

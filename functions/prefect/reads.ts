@@ -1,17 +1,20 @@
-import type { FlowRunId } from '../core/flow-run.ts';
+import type { FlowRun, FlowRunId } from '../core/flow-run.ts';
+import { serves } from '../core/detectors.ts';
 import { claimTokenOf } from '../core/history.ts';
 import type { JsonObject } from '../core/json.ts';
 import type { Endpoint, Operation, OperationAnswer } from './call.ts';
 import type { DueQuery, DueRuns, PrefectOptions, RunParts, RunsRead, UnfinishedRead } from './contract.ts';
-import { flowRuns, runsInQueue, surroundings } from './documents.ts';
+import { flowRuns, lateRuns, runsInQueue, surroundings } from './documents.ts';
 import { failedInside, isSchemaMismatch, unreadableAnswer } from './failures.ts';
 import {
+  agentsSince,
+  lateSince,
   quietClaims,
   quietSubmittedRuns,
   retryRuns,
   runsById,
   scheduledRuns,
-  surroundingsSince,
+  tooLateRuns,
   unfinishedRuns,
   type Audience,
 } from './filters.ts';
@@ -50,13 +53,20 @@ const joined = (reads: readonly RunsRead[]): RunsRead => ({
   unreadable: reads.flatMap(({ unreadable }) => unreadable),
 });
 
+const labelsOf = ({ labels }: { readonly labels?: readonly string[] | null | undefined }) => ({ labels: labels ?? [] });
+
+type Around = Pick<UnfinishedRead, 'agents' | 'late' | 'lateOfOurs'>;
+
 /** Best effort: a glance that cannot be read shows nobody. */
-function aroundOf(answer: OperationAnswer | undefined): Pick<UnfinishedRead, 'agents' | 'late'> {
+function aroundOf(answer: OperationAnswer | undefined, ours: OperationAnswer | undefined): Around {
   const parsed = surroundings.data.safeParse(answer?.data);
-  if (!parsed.success) return { agents: [], late: [] };
+  const parsedOurs = lateRuns.data.safeParse(ours?.data);
+  const lateOfOurs = parsedOurs.success ? parsedOurs.data.flow_run.map(labelsOf) : [];
+  if (!parsed.success) return { agents: [], late: [], lateOfOurs };
   return {
     agents: parsed.data.agent.map(({ name, labels }) => ({ name: name ?? null, labels: labels ?? [] })),
-    late: parsed.data.flow_run.map(({ labels }) => ({ labels: labels ?? [] })),
+    late: parsed.data.flow_run.map(labelsOf),
+    lateOfOurs,
   };
 }
 
@@ -76,17 +86,23 @@ export class RunReader {
     const audience = await this.#audience(query.signal);
     await this.#membership.enrol(query.signal);
     const filters = [scheduledRuns(audience, query), retryRuns(audience, query), quietClaims(audience, query)];
-    const operations = [...filters.map(readDueWhere), queueRead(audience, query)];
-    const answers = await this.#ask(operations, query.signal);
-    const kinds = answers.slice(0, 3);
-    if (kinds.some(({ problems }) => problems.some(isSchemaMismatch))) {
-      return this.#dueRunsOfQueue(answers[3], audience, query);
+    const late =
+      query.lateBefore === null
+        ? []
+        : [readRunsWhere(tooLateRuns(audience, query.lateBefore), oldestFirst, { spec: true })];
+    const operations = [...filters.map(readDueWhere), queueRead(audience, query), ...late];
+    const [first, second, third, queue, ...tooLate] = await this.#ask(operations, query.signal);
+    const kinds = [first, second, third];
+    if (kinds.some((answer) => answer?.problems.some(isSchemaMismatch))) {
+      return this.#dueRunsOfQueue(queue, audience, query);
     }
     const pages = kinds.map((answer) => this.#rowsOf(answer));
     const [scheduled = nothing, retries = nothing, claims = nothing] = pages.map((rows) =>
       parseRuns(rows.slice(0, pageSize), query.retryBefore),
     );
-    return { scheduled, retries, claims, more: pages.some((rows) => rows.length > pageSize), source: 'filter' };
+    const beyond = tooLate.map((answer) => parseRuns(this.#rowsOf(answer), query.retryBefore));
+    const more = pages.some((rows) => rows.length > pageSize);
+    return { scheduled: joined([...beyond, scheduled]), retries, claims, more, source: 'filter', inFront: [] };
   }
 
   async readRuns(ids: readonly FlowRunId[], signal: AbortSignal, parts: RunParts = {}): Promise<RunsRead> {
@@ -103,9 +119,12 @@ export class RunReader {
   async listUnfinishedRuns(signal: AbortSignal): Promise<UnfinishedRead> {
     const audience = await this.#audience(signal);
     const since = new Date(this.#options.clock.now().getTime() - lateMs);
-    const glance = { document: surroundings, variables: surroundingsSince(audience, since) };
+    const late = lateSince({ ...audience, labels: null }, since);
+    const glance = { document: surroundings, variables: { agents: agentsSince(audience, since), late } };
+    // By itself: a server that lacks the operator for labels refuses the operation that has it as a whole.
+    const ours = { document: lateRuns, variables: { late: lateSince(audience, since) } };
     const first = readRunsWhere(unfinishedRuns(audience, null), byId, { marks: true });
-    const [answer, around] = await this.#ask([first, glance], signal);
+    const [answer, around, aroundOurs] = await this.#ask([first, glance, ours], signal);
     const reads: RunsRead[] = [];
     let rows = this.#rowsOf(answer);
     reads.push(this.#parsed(rows));
@@ -115,37 +134,50 @@ export class RunReader {
       rows = this.#rowsOf(next);
       reads.push(this.#parsed(rows));
     }
-    return { ...joined(reads), ...aroundOf(around) };
+    return { ...joined(reads), ...aroundOf(around, aroundOurs) };
   }
 
   /**
    * For servers whose query engine lacks an operator of ours: what the queue names, at most 25 runs of the 75 oldest
-   * (PrefectHQ/server api/runs.py), and our quiet claims by the agent's name.
+   * (PrefectHQ/server api/runs.py); what is due by the table, of which labels are compared here, so that neither runs of
+   * others nor those that we hold hide ours; and our quiet claims by the agent's name.
    */
   async #dueRunsOfQueue(answer: OperationAnswer | undefined, audience: Audience, query: DueQuery): Promise<DueRuns> {
     const queued = runsInQueue.data.safeParse(answer?.data);
     if (!queued.success) throw this.#failure(answer);
-    const ids = queued.data.get_runs_in_queue.flow_run_ids ?? [];
-    const wheres = [runsById(ids), quietSubmittedRuns(audience, query)];
+    const anybody = { ...audience, labels: null };
+    const wheres = [
+      runsById(queued.data.get_runs_in_queue.flow_run_ids ?? []),
+      quietSubmittedRuns(audience, query),
+      scheduledRuns(anybody, query),
+      retryRuns(anybody, query),
+    ];
     const answers = await this.#ask(
       wheres.map((where) => readRunsWhere(where, oldestFirst, { spec: true })),
       query.signal,
     );
-    const [due = nothing, submitted = nothing] = answers.map((one) => parseRuns(this.#rowsOf(one), query.retryBefore));
+    const [named = nothing, submitted = nothing, ...table] = answers.map((one) =>
+      parseRuns(this.#rowsOf(one), query.retryBefore),
+    );
+    const isOurs = (run: FlowRun): boolean => serves(this.#options.labels, run.labels);
+    const isOpen = ({ labels }: FlowRun): boolean => !labels.some((label) => query.withoutLabels.includes(label));
     const isClaim = (state: JsonObject): boolean => claimTokenOf(state)?.stack === audience.stackId;
+    const seen = joined(table).runs;
+    const due = byIdOnce([...named.runs, ...seen.filter(isOurs)]).filter(isOpen);
     return {
-      scheduled: { runs: due.runs.filter(({ state }) => state === 'Scheduled'), unreadable: due.unreadable },
-      retries: { runs: due.runs.filter((run) => run.state === 'Running' && run.dueTaskRuns > 0), unreadable: [] },
+      scheduled: { runs: due.filter(({ state }) => state === 'Scheduled'), unreadable: named.unreadable },
+      retries: { runs: due.filter((run) => run.state === 'Running' && run.dueTaskRuns > 0), unreadable: [] },
       claims: {
         runs: submitted.runs.filter(({ serializedState }) => isClaim(serializedState)),
         unreadable: submitted.unreadable,
       },
-      more: ids.length > 0,
+      more: due.length > 0,
       source: 'queue',
+      inFront: seen.filter((run) => !isOurs(run)).map(({ labels }) => ({ labels })),
     };
   }
 
-  async #audience(signal: AbortSignal): Promise<Audience> {
+  async #audience(signal: AbortSignal): Promise<Audience & { readonly labels: readonly string[] }> {
     const { agentName, labels, stackId } = this.#options;
     return { tenantId: await this.#membership.tenant(signal), agentName, labels, stackId };
   }
@@ -183,6 +215,10 @@ export class RunReader {
     return problems.length === 0 ? unreadableAnswer(url) : failedInside(problems, 'read the flow runs', url);
   }
 }
+
+const byIdOnce = (runs: readonly FlowRun[]): readonly FlowRun[] => [
+  ...new Map(runs.map((run) => [run.id, run])).values(),
+];
 
 const queueRead = ({ tenantId, labels }: Audience, { dueBefore }: DueQuery): Operation => ({
   document: runsInQueue,

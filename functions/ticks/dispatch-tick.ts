@@ -6,6 +6,7 @@ import {
   type DueRun,
   type JobDraft,
 } from '../core/dispatch-plan.ts';
+import { detectHidden } from '../core/detectors.ts';
 import type { FlowRun, FlowRunId } from '../core/flow-run.ts';
 import { anyRunSelector } from '../core/job-identity.ts';
 import type { Outcome, TickReport } from '../core/tick-report.ts';
@@ -79,6 +80,8 @@ class DispatchTick {
   readonly #budget: Budget;
   readonly #record: TickRecord;
   readonly #kept = new Set<FlowRunId>();
+  readonly #fullLabels = new Set<string>();
+  readonly #said = new Set<string>();
   #logs: readonly RunLog[] = [];
   #cluster: Cluster | null = null;
   #creator: JobCreator | null = null;
@@ -106,15 +109,18 @@ class DispatchTick {
     });
   }
 
-  /** A poll returns at most 500 runs of a kind: while more are waiting and some were created, it is asked again. */
+  /**
+   * A poll returns at most 500 runs of a kind: while more are waiting, it is asked again when some were created, or when
+   * runs of a label that has reached its cap filled the page.
+   */
   async #rounds(): Promise<TickReport['problem']> {
     for (;;) {
       const readAt = this.#deps.clock.now();
       const { runs, more } = await this.#poll(readAt);
       if (runs.length === 0) return null;
-      const before = this.#record.countOf('created');
+      const before = this.#progress();
       const problem = await this.#dispatch(runs, readAt);
-      const goesOn = more && this.#record.countOf('created') > before && this.#budget.leftMs() > roundMs;
+      const goesOn = more && this.#progress() > before && this.#budget.leftMs() > roundMs;
       if (problem !== null || !goesOn || this.#leftThisTick() === 0) return problem;
     }
   }
@@ -125,6 +131,10 @@ class DispatchTick {
     const labelLimits = new Map(policy.labelLimits);
     for (const [label, cap] of caps) labelLimits.set(label, Math.min(cap, labelLimits.get(label) ?? cap));
     return { ...policy, labelLimits };
+  }
+
+  #progress(): number {
+    return this.#record.countOf('created') + this.#fullLabels.size;
   }
 
   #leftThisTick(): number {
@@ -150,18 +160,38 @@ class DispatchTick {
 
   async #poll(now: Date): Promise<{ readonly runs: readonly DueRun[]; readonly more: boolean }> {
     const ago = (ms: number): Date => new Date(now.getTime() - ms);
+    const { lateRunLimitMs } = this.#settings.policy;
     const due = await this.#deps.prefect.listDueRuns({
       dueBefore: new Date(now.getTime() + prefetchMs),
       retryBefore: ago(retryBufferMs),
       quietBefore: ago(this.#settings.quietAgeMs),
+      lateBefore: lateRunLimitMs === null ? null : ago(lateRunLimitMs),
+      withoutLabels: [...this.#fullLabels],
       signal: this.#budget.signal(pollLimitMs),
     });
     for (const kind of ['scheduled', 'retry', 'claim'] as const) this.#noteUnreadable(due, kind);
+    this.#warn(due);
     const runs = dueRuns(due);
     this.#record.setFirst({ oldest_due_age_ms: oldestAge(due, now) });
     this.#record.set({ more_due: Number(due.more) });
     this.#record.add({ due: runs.length });
     return { runs, more: due.more };
+  }
+
+  /** What keeps runs of ours out of sight: one line a tick, and one fact. */
+  #warn(due: DueRuns): void {
+    for (const { rule, count, why } of detectHidden(due)) {
+      this.#record.raise({ [rule.replaceAll('-', '_')]: count });
+      if (this.#isNew(rule)) {
+        this.#record.report({ kind: 'warned', rule, action: 'list-due-runs', runId: null, job: null, why });
+      }
+    }
+  }
+
+  /** True the first time: the rounds of a tick see the same again. */
+  #isNew(said: string): boolean {
+    const { size } = this.#said;
+    return this.#said.add(said).size > size;
   }
 
   #noteUnreadable(due: DueRuns, kind: DueKind): void {
@@ -237,6 +267,8 @@ class DispatchTick {
 
   #noteHolds(decisions: readonly DispatchDecision[]): void {
     for (const decision of decisions) {
+      if (decision.kind === 'hold' && decision.fullLabel !== undefined) this.#fullLabels.add(decision.fullLabel);
+      if (decision.kind === 'hold' && !this.#isNew(`${decision.rule} ${decision.run.id}`)) continue;
       this.#deps.events.decided(decision);
       if (decision.kind !== 'hold') continue;
       if (decision.heartbeat) this.#kept.add(decision.run.id);

@@ -55,9 +55,9 @@ class ReconcileTick {
   }
 
   /** What no single run or Job shows: one line and one fact for each. */
-  #warn({ agents, late }: UnfinishedRead): void {
+  #warn({ agents, late, lateOfOurs }: UnfinishedRead): void {
     const own = { name: this.#settings.agentName, labels: this.#settings.agentLabels };
-    for (const { rule, count, why } of detect({ agents, late, own })) {
+    for (const { rule, count, why } of detect({ agents, late, lateOfOurs, own })) {
       this.#record.set({ [rule.replaceAll('-', '_')]: count });
       this.#record.report({ kind: 'warned', rule, action: 'alarm', runId: null, job: null, why });
     }

@@ -65,6 +65,12 @@ export const metricTexts: readonly MetricText[] = [
     of: 'reconcile',
     means: 'runs of ours that are late by five minutes or more; written only when there are some',
   },
+  {
+    metric: 'foreign_runs_in_front',
+    of: 'dispatch',
+    means:
+      'due runs of others before ours, where the server refuses our filter and its queue looks at 75; written only when there are so many',
+  },
   { metric: 'oldest_due_age', of: 'dispatch', means: 'how late the oldest due run is, in ms' },
   { metric: 'oldest_submitted_age', of: 'reconcile', means: 'how long the oldest Submitted run has been so, in ms' },
   { metric: 'start_latency', of: 'dispatch', means: 'longest time from the due start of a run to its Job, in ms' },

@@ -98,7 +98,8 @@ const boundary = (error: unknown): null => {
 
 async function holdsForAnswer({ status, body }: { status: number; body: string }): Promise<void> {
   const client = clientOf(status, body);
-  const query = { dueBefore: T0, retryBefore: T0, quietBefore: T0, signal: patient() };
+  const instants = { dueBefore: T0, retryBefore: T0, quietBefore: T0, lateBefore: T0 };
+  const query = { ...instants, withoutLabels: ['gpu'], signal: patient() };
   await client.listDueRuns(query).catch(boundary);
   await client.readRuns([aRunId(1)], patient()).catch(boundary);
   await client.listUnfinishedRuns(patient()).catch(boundary);

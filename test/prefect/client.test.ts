@@ -20,9 +20,26 @@ const aQuery = (wish: Partial<DueQuery> = {}): DueQuery => ({
   dueBefore: T0,
   retryBefore: at('-3s'),
   quietBefore: at('-2m'),
+  lateBefore: null,
+  withoutLabels: [],
   signal: patient(),
   ...wish,
 });
+
+/** As a server answers that lacks an operator of the filters: each of the first three operations is rejected. */
+function rejectFilters(world: PrefectWorld, { message, code }: { message: string; code: string }): void {
+  world.api.faults.add({
+    matches: ({ body }) => body.includes('get_runs_in_queue'),
+    fault: {
+      kind: 'rewrite',
+      rewrite: (answer) => {
+        const items = JSON.parse(answer.body) as unknown[];
+        const rejected = { errors: [{ message, extensions: { code } }] };
+        return { ...answer, body: JSON.stringify([rejected, rejected, rejected, ...items.slice(3)]) };
+      },
+    },
+  });
+}
 
 const namesOf = ({ scheduled, retries, claims }: DueRuns) => ({
   scheduled: scheduled.runs.map(({ name }) => name ?? ''),
@@ -225,24 +242,80 @@ describe('listDueRuns on a server without our operators', () => {
       const namesake = seed(world, 'claim of a stack with the same agent name');
       submit(world, namesake, { stack: 'somebody-else' });
       noteAgent(world, namesake, client.memory.agentId);
-      world.api.faults.add({
-        matches: ({ body }) => body.includes('get_runs_in_queue'),
-        fault: {
-          kind: 'rewrite',
-          rewrite: (answer) => {
-            const items = JSON.parse(answer.body) as unknown[];
-            const rejected = { errors: [{ message, extensions: { code } }] };
-            return { ...answer, body: JSON.stringify([rejected, rejected, rejected, items[3]]) };
-          },
-        },
-      });
+      rejectFilters(world, { message, code });
 
       const due = await client.listDueRuns(aQuery());
 
       assert.deepEqual(namesOf(due), { scheduled: ['due'], retries: ['retry'], claims: ['quiet claim'] });
       assert.equal(due.source, 'queue');
+      assert.deepEqual(due.inFront, []);
     });
   }
+
+  const rejection = { message: 'field "_contained_in" not found', code: 'validation-failed' };
+
+  it('finds ours behind more runs of others than the queue looks at, and says how many', async () => {
+    await using world = await startPrefectWorld();
+    for (let n = 0; n < 80; n += 1) seed(world, 'foreign', { labels: ['gpu'], start: at('-2m') });
+    seed(world, 'ours', { labels: ['k8s'] });
+    rejectFilters(world, rejection);
+
+    const due = await world.connect({ labels: ['k8s'] }).listDueRuns(aQuery());
+
+    assert.deepEqual(namesOf(due).scheduled, ['ours']);
+    assert.equal(due.inFront.length, 80);
+    assert.deepEqual(due.inFront[0], { labels: ['gpu'] });
+  });
+
+  it('finds ours behind more of our own than the queue names, but for those that are too late or of a full label', async () => {
+    await using world = await startPrefectWorld();
+    for (let n = 0; n < 26; n += 1) seed(world, 'late', { labels: ['k8s'], start: at('-20m') });
+    for (let n = 0; n < 3; n += 1) seed(world, 'full', { labels: ['k8s', 'gpu'], start: at('-2m') });
+    seed(world, 'ours', { labels: ['k8s'] });
+    rejectFilters(world, rejection);
+    const query = aQuery({ lateBefore: at('-10m'), withoutLabels: ['gpu'] });
+
+    const due = await world.connect({ labels: ['k8s', 'gpu'] }).listDueRuns(query);
+
+    // The queue's own 25 come along, so that somebody says why they are held.
+    assert.deepEqual([...new Set(namesOf(due).scheduled)], ['late', 'ours']);
+    assert.equal(namesOf(due).scheduled.length, 26);
+  });
+
+  it('names a run once that the queue and the table have', async () => {
+    await using world = await startPrefectWorld();
+    seed(world, 'ours');
+    rejectFilters(world, rejection);
+
+    assert.deepEqual(namesOf(await world.connect().listDueRuns(aQuery())).scheduled, ['ours']);
+  });
+});
+
+describe('what may fill a page of due runs', () => {
+  it('is not what is too late: that has a page of its own', async () => {
+    await using world = await startPrefectWorld();
+    const late = Array.from({ length: 501 }, () => seed(world, 'late', { start: at('-11m') }));
+    seed(world, 'as late', { start: at('-10m') });
+    seed(world, 'due');
+
+    const due = await world.connect().listDueRuns(aQuery({ lateBefore: at('-10m') }));
+    const without = await world.connect().listDueRuns(aQuery());
+
+    const names = namesOf(due).scheduled;
+    assert.deepEqual([names.length, names.slice(500), due.more], [502, ['as late', 'due'], false]);
+    assert.deepEqual([namesOf(without).scheduled.includes('due'), without.more, late.length], [false, true, 501]);
+  });
+
+  it('is not what has a label whose cap is reached', async () => {
+    await using world = await startPrefectWorld();
+    for (let n = 0; n < 501; n += 1) seed(world, 'gpu', { labels: ['k8s', 'gpu'], start: at('-2m') });
+    seed(world, 'due', { labels: ['k8s'] });
+    const client = world.connect({ labels: ['k8s', 'gpu'] });
+
+    const due = await client.listDueRuns(aQuery({ withoutLabels: ['gpu', 'etl'] }));
+
+    assert.deepEqual(namesOf(due).scheduled, ['due']);
+  });
 });
 
 describe('readRuns', () => {
@@ -336,6 +409,17 @@ describe('listUnfinishedRuns', () => {
     const { runs } = await world.connect().listUnfinishedRuns(patient());
 
     assert.deepEqual(new Set(runs.map(({ name }) => name)), new Set(['by agent name', 'by token']));
+  });
+
+  it('sees late runs of ours behind any number of others', async () => {
+    await using world = await startPrefectWorld();
+    for (let n = 0; n < 201; n += 1) seed(world, 'foreign', { labels: ['gpu'], start: at('-30m') });
+    seed(world, 'ours', { labels: ['k8s'], start: at('-6m') });
+
+    const { late, lateOfOurs } = await world.connect({ labels: ['k8s'] }).listUnfinishedRuns(patient());
+
+    assert.equal(late.length, 200);
+    assert.deepEqual(lateOfOurs, [{ labels: ['k8s'] }]);
   });
 
   it('reads page after page', async () => {

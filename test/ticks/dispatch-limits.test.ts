@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 
+import { jsonAnswer } from '../../infra/local/http.ts';
 import { seedFlowRun } from '../../infra/local/prefect-api/seed.ts';
 import { aWorld, end, minute, stateOf } from '../support/protocol-world.ts';
 import { at } from '../support/time.ts';
@@ -82,6 +83,62 @@ describe('what bounds a tick of dispatch', () => {
     assert.deepEqual(
       [late, asLate, ...runs].map((run) => stateOf(world, run)),
       ['Scheduled', 'Submitted', 'Submitted'],
+    );
+  });
+});
+
+describe('runs that dispatch holds', () => {
+  it('do not hide newer ones when they are too late, and are said', async () => {
+    const { world, agent, runs } = anOutage(1, { LATE_RUN_LIMIT: '10m' });
+    for (let n = 0; n < 501; n += 1) seedFlowRun(world.prefect, { startTime: at('-11m') }, at('-12m'));
+
+    const { counts, byRule } = await agent.dispatch();
+
+    assert.deepEqual([counts.created, byRule['later-than-the-limit']], [1, 500]);
+    assert.deepEqual(
+      runs.map((run) => stateOf(world, run)),
+      ['Submitted'],
+    );
+  });
+
+  it('do not hide runs of other labels when their label has reached its cap', async () => {
+    const { world, agent } = anOutage(0, { AGENT_LABELS: 'k8s,gpu', LABEL_LIMITS: 'gpu=1' });
+    for (let n = 0; n < 502; n += 1) seedFlowRun(world.prefect, { labels: ['gpu'], startTime: at('-5m') }, at('-6m'));
+    const behind = seedFlowRun(world.prefect, { labels: ['k8s'], startTime: at('-1m') }, at('-2m'));
+
+    const first = await agent.dispatch();
+    const later = seedFlowRun(world.prefect, { labels: ['k8s'], startTime: at('-30s') }, at('-1m'));
+    const second = await agent.dispatch();
+
+    assert.deepEqual([stateOf(world, behind), stateOf(world, later)], ['Submitted', 'Submitted']);
+    assert.deepEqual([first.counts.created, first.byRule['label-at-capacity']], [2, 499]);
+    assert.deepEqual([second.counts.created, second.byRule['label-at-capacity']], [1, 500]);
+  });
+});
+
+describe('a server that refuses the filter for due runs', () => {
+  it('is said once a tick, with those of others that come first, and ours behind them are dispatched', async () => {
+    const { world, agent, runs } = anOutage(1, {});
+    for (let n = 0; n < 80; n += 1) seedFlowRun(world.prefect, { labels: ['gpu'], startTime: at('-5m') }, at('-6m'));
+    const extensions = { code: 'validation-failed' };
+    const refused = { errors: [{ message: 'field "_contained_in" not found', extensions }] };
+    world.onPrefect = (request, forward) => {
+      const answer = forward();
+      if (!request.body.includes('get_runs_in_queue')) return answer;
+      const items = JSON.parse(answer.body) as unknown[];
+      return jsonAnswer(200, [refused, refused, refused, ...items.slice(3)]);
+    };
+
+    const { counts, facts, outcomes } = await agent.dispatch();
+
+    assert.deepEqual([counts.created, counts.warned, facts['foreign_runs_in_front']], [1, 2, 80]);
+    assert.deepEqual(
+      outcomes.filter(({ kind }) => kind === 'warned').map(({ rule }) => rule),
+      ['label-filter-refused', 'foreign-runs-in-front'],
+    );
+    assert.deepEqual(
+      runs.map((run) => stateOf(world, run)),
+      ['Submitted'],
     );
   });
 });
