@@ -9,6 +9,7 @@ import { Player } from './player.ts';
 import { tickMs, type ScenarioRun } from './scenario.ts';
 import { seedScenario } from './seed-scenario.ts';
 import { countBy, type Show, type Summary } from './show.ts';
+import { writeTemporary } from './temporary-file.ts';
 import { versionOfPackage } from './version.ts';
 import { startWorld, type World } from './world.ts';
 
@@ -49,9 +50,9 @@ class Demo {
     this.#startedAt = world.clock.now();
   }
 
-  begin(): void {
+  begin(kubeconfig: string): void {
     const { prefect, kubernetes, aws, namespace } = this.#world;
-    const urls = { prefect: prefect.url, kubernetes: kubernetes.url, aws: aws.url };
+    const urls = { prefect: prefect.url, kubernetes: kubernetes.url, kubeconfig, aws: aws.url };
     const { periodMs } = this.#options;
     this.#outside.show.begin({
       version: versionOfPackage(),
@@ -145,8 +146,9 @@ export async function runDemo(
   outside: DemoOutside,
 ): Promise<number> {
   await using world = await startWorld({ latencyMs: options.latencyMs });
+  await using kubeconfig = await writeTemporary('kubeconfig', world.kubernetes.kubeconfig('admin'));
   const demo = new Demo(world, scenario, { options, outside });
-  demo.begin();
+  demo.begin(kubeconfig.path);
   await demo.run(options.ticks ?? lastHour(scenario));
   return exitStatus(demo.end());
 }

@@ -1,20 +1,10 @@
 import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 
 import { defaultRuns, buildScenario } from './scenario.ts';
 import { seedFlows } from './seed-scenario.ts';
+import { writeTemporary } from './temporary-file.ts';
 import { WorldClock } from './world-clock.ts';
 import { startWorld } from './world.ts';
-
-/** A file that only its owner may read, in a folder that goes with the disposal. */
-async function writeTemporary(name: string, text: string): Promise<AsyncDisposable & { readonly path: string }> {
-  const folder = await mkdtemp(join(tmpdir(), 'prefect-serverless-agent-'));
-  const path = join(folder, name);
-  await writeFile(path, text, { mode: 0o600 });
-  return { path, [Symbol.asyncDispose]: async () => rm(folder, { recursive: true, force: true }) };
-}
 
 /**
  * Starts the servers alone, on the machine's time, seeded with flows and no runs; says where they are in one JSON object,

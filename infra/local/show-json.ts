@@ -27,8 +27,8 @@ export function showJson(write: (line: string) => void): Show {
     return changed;
   };
   return {
-    begin: ({ rows, version, prefect, kubernetes, aws, namespace }) => {
-      say({ event: 'started', version, prefect, kubernetes, aws, namespace });
+    begin: ({ rows, periodMs: _shown, ...where }) => {
+      say({ event: 'started', ...where });
       for (const row of rows.filter(isNew)) {
         say({ event: 'seeded', run: row.name, state: row.state, expect: expectationKeys(row) });
       }

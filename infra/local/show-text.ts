@@ -64,13 +64,15 @@ function tickLine({ worldMs, tookMs, report }: TickSeen): string {
   return `${worldTime(worldMs)} ${report.function.padEnd(9)}  ${reportText(report)}  ${tookMs} ms`;
 }
 
-function headerLines({ version, prefect, kubernetes, aws, namespace, periodMs, rows }: Beginning): readonly string[] {
+function headerLines(beginning: Beginning): readonly string[] {
+  const { version, prefect, kubernetes, kubeconfig, aws, namespace, periodMs, rows } = beginning;
   const pause = periodMs === 0 ? 'without a pause' : `every ${periodMs / 1000} s`;
   return [
     `prefect-serverless-agent ${version}: dispatch and reconcile at work in a local world. Nothing leaves this machine.`,
     '',
     `  Prefect     ${prefect}`,
     `  Kubernetes  ${kubernetes} (namespace ${namespace})`,
+    `  kubeconfig  ${kubeconfig}`,
     `  AWS         ${aws}`,
     '',
     `${rows.length} flow runs, each with a script that says how it must end. A tick of each function is one minute of the world, here ${pause}.`,

@@ -5,6 +5,8 @@ export interface Beginning {
   readonly version: string;
   readonly prefect: string;
   readonly kubernetes: string;
+  /** Path of an administrator's kubeconfig; gone when the showing ends. */
+  readonly kubeconfig: string;
   readonly aws: string;
   readonly namespace: string;
   readonly periodMs: number;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 
-import { listAt, real, textAt, type ContractCase, type ContractCluster } from './kubernetes.cluster.ts';
+import { listAt, objectAt, real, textAt, type ContractCase, type ContractCluster } from './kubernetes.cluster.ts';
 
 /** What kubectl needs of a row to know what `po` and `all` mean and where a thing lives. */
 const told = ['name', 'singularName', 'namespaced', 'kind', 'shortNames', 'categories'] as const;
@@ -42,6 +42,23 @@ export const discoveryCases: Readonly<Record<string, ContractCase>> = {
       assert.deepEqual(await rowsAt(cluster, '/apis/batch/v1', ['jobs']), [
         ['jobs', 'job', true, 'Job', undefined, ['all']],
       ]);
+    },
+  },
+  'kubectl need not look for unknown fields itself: every kind that is kept says that the server does': {
+    seen: real,
+    run: async (cluster) => {
+      const kinds = { 'api/v1': ['Pod', 'Namespace'], 'apis/batch/v1': ['Job'] } as const;
+      const documents = (await cluster.call('GET /openapi/v3')).body;
+      for (const [group, wanted] of Object.entries(kinds)) {
+        const place = textAt(documents, 'paths', group, 'serverRelativeURL');
+        const paths = objectAt((await cluster.call(`GET ${place}`)).body, 'paths');
+        const patches = Object.values(paths).map((path) => objectAt(path, 'patch'));
+        const checked = patches.filter((patch) =>
+          listAt(patch, 'parameters').some(({ name }) => name === 'fieldValidation'),
+        );
+        const found = checked.map((patch) => textAt(patch, 'x-kubernetes-group-version-kind', 'kind'));
+        for (const kind of wanted) assert.ok(found.includes(kind), `${kind} is not among ${found.join(', ')}`);
+      }
     },
   },
 };

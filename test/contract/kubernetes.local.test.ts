@@ -55,10 +55,10 @@ class LocalCluster implements ContractCluster {
 
   #answer(line: string, options: ApiOptions): ApiAnswer {
     const [method = '', path = ''] = line.split(' ');
-    const { token = this.#adminToken, contentType = 'application/json' } = options;
+    const { token = this.#adminToken, contentType = 'application/json', accept = 'application/json' } = options;
     const authorization = token === '' ? {} : { authorization: `Bearer ${token}` };
     const body = options.body === undefined ? '' : JSON.stringify(options.body);
-    const request = { method, path, headers: { 'content-type': contentType, ...authorization }, body };
+    const request = { method, path, headers: { accept, 'content-type': contentType, ...authorization }, body };
     const answer = handle(this.#state, request, this.#now);
     return { status: answer.status, headers: answer.headers, text: answer.body, body: bodyOf(answer.body) };
   }

@@ -375,4 +375,15 @@ export const requestCases: Readonly<Record<string, ContractCase>> = {
       assert.deepEqual(namesOf(await cluster.call(`GET ${jobsPath(cluster)}?labelSelector=c`)), ['patched']);
     },
   },
+  'a strategic merge patch without lists is a merge patch': {
+    seen: real,
+    run: async (cluster) => {
+      await createJob(cluster, aJobBody('noted', { metadata: { annotations: { a: '1' } }, spec: { suspend: true } }));
+      const body = { metadata: { annotations: { a: null, b: '2' } } };
+      const contentType = 'application/strategic-merge-patch+json';
+      const { status, body: noted } = await cluster.call(`PATCH ${jobsPath(cluster, '/noted')}`, { body, contentType });
+
+      assert.deepEqual([status, at(noted, 'metadata', 'annotations')], [200, { b: '2' }]);
+    },
+  },
 };

@@ -34,6 +34,7 @@ const beginning = (rows: readonly RunRow[]): Beginning => ({
   version: '1.2.3',
   prefect: 'http://127.0.0.1:1',
   kubernetes: 'https://127.0.0.1:2',
+  kubeconfig: 'folder/kubeconfig',
   aws: 'http://127.0.0.1:3',
   namespace: 'flows',
   periodMs: 2_000,

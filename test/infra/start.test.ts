@@ -34,6 +34,29 @@ describe('npm start', () => {
     assert.ok(!stdout.includes('\u001B'), 'control sequences belong on terminals');
   });
 
+  it('prints what the README shows of it', async () => {
+    const [, shown = ''] =
+      /<!-- output:start -->[^]+?```text\n([^]+?)```\n/u.exec(readFileSync('README.md', 'utf8')) ?? [];
+
+    const { stdout } = await run('--ticks', '6', '--period', '1ms');
+
+    const printed = stdout
+      .replaceAll(/(127\.0\.0\.1:)\d+/gu, '$1…')
+      .replace(/ \S+\/kubeconfig$/mu, ' …/kubeconfig')
+      .replace('every 0.001 s', 'every 2 s');
+    const withoutTimes = (text: string): string => text.replaceAll(/\d+ ms$/gmu, 'N ms');
+    assert.equal(withoutTimes(printed), withoutTimes(shown));
+  });
+
+  it('takes its kubeconfig along', async () => {
+    const { status, stdout } = await run('--json', '--runs', '1', '--ticks', '1', '--period', '0s');
+
+    const [started] = jsonLines(stdout);
+    const places = ['prefect', 'kubernetes', 'kubeconfig', 'aws', 'namespace'];
+    assert.deepEqual(Object.keys(started ?? {}), ['event', 'version', ...places]);
+    assert.deepEqual([status, existsSync(String(started?.['kubeconfig']))], [0, false]);
+  });
+
   it('ends with a summary for programs: 40 runs, 6 ticks, everything that can be over is over', async () => {
     const { status, stdout, stderr } = await run('--json', '--runs', '40', '--ticks', '6', '--period', '0s');
 

@@ -17,6 +17,7 @@ export interface ApiOptions {
   /** '' = none at all. */
   readonly token?: string;
   readonly contentType?: string;
+  readonly accept?: string;
 }
 
 /** Where an API server is and how to be let in. */
@@ -50,7 +51,7 @@ function optionsOf(access: ApiAccess, method: string, options: ApiOptions): Requ
   const length = Buffer.byteLength(textOf(options.body));
   const content = { 'content-type': options.contentType ?? 'application/json', 'content-length': length };
   const headers = {
-    accept: 'application/json',
+    accept: options.accept ?? 'application/json',
     ...(token === '' ? {} : { authorization: `Bearer ${token}` }),
     ...(options.body === undefined ? {} : content),
   };

@@ -3,9 +3,10 @@ import { quotaUsed } from './admission.ts';
 import { allowedBy, forbidden, forbiddenPath, grantedBy, type Attributes } from './authorise.ts';
 import { createObject } from './create.ts';
 import { deleteOptions, deleteStored } from './deletion.ts';
-import { mergePatch } from './merge-patch.ts';
+import { isMergePatchToo, mergePatch } from './merge-patch.ts';
 import { isJsonObject, textIn, type Json, type JsonObject, type KubeObject, type Pod } from './objects.ts';
-import { listText } from './paging.ts';
+import { openApi } from './openapi.ts';
+import { listPage, listText } from './paging.ts';
 import { quantityText } from './quantity.ts';
 import { readPodLog } from './pod-log.ts';
 import { protobufType, reviewSpecOf } from './protobuf-review.ts';
@@ -30,6 +31,7 @@ import {
   StatusError,
   unauthorized,
 } from './status.ts';
+import { tableOf, tableWish, type TableWish } from './tables.ts';
 
 const bodyLimit = 3 * 1024 * 1024;
 const anonymous: Identity = { user: 'system:anonymous', groups: ['system:unauthenticated'] };
@@ -88,11 +90,10 @@ function remove(state: ClusterState, call: Call): LocalResponse {
 function patch(state: ClusterState, call: Call): LocalResponse {
   const { request, route, resource } = call;
   const type = request.headers['content-type'] ?? '';
-  if (type !== 'application/merge-patch+json') {
-    throw unsupportedMediaType();
-  }
-  const object = stored(state, call);
   const body = parseJson(request.body);
+  const isKnown = type === mergePatchType || (type === strategicPatchType && isMergePatchToo(body));
+  if (!isKnown) throw unsupportedMediaType(mergePatchType);
+  const object = stored(state, call);
   const allowed = route.subresource === 'status' ? pick(body, 'status') : without(body, 'status');
   const merged = mergePatch(object as Json, allowed) as JsonObject & KubeObject;
   const isNewSpec = JSON.stringify(merged['spec']) !== JSON.stringify(object['spec']);
@@ -135,9 +136,24 @@ function countQuotas(state: ClusterState, namespace: string): void {
   }
 }
 
+const wishOf = ({ request, resource, route }: Call): TableWish | null =>
+  tableWish(request.headers['accept'] ?? '', resource, route.query);
+
+function list(state: ClusterState, call: Call): LocalResponse {
+  const { route, resource, now } = call;
+  if (resource === resourceQuotas) countQuotas(state, route.namespace);
+  const wish = wishOf(call);
+  const listed = listPage(state, { route, resource }, now);
+  if (wish !== null) return jsonAnswer(200, tableOf(listed.items, { wish, metadata: listed.metadata }, now));
+  return { status: 200, headers: { 'content-type': 'application/json' }, body: listText(listed, resource) };
+}
+
 function read(state: ClusterState, call: Call): LocalResponse {
   const object = stored(state, call);
   if (call.route.subresource === 'log') return readPodLog(state, object as Pod, call.route.query);
+  const wish = wishOf(call);
+  const { resourceVersion } = object.metadata;
+  if (wish !== null) return jsonAnswer(200, tableOf([object], { wish, metadata: { resourceVersion } }, call.now));
   return jsonAnswer(200, call.resource === resourceQuotas ? withUsage(state, object) : object);
 }
 
@@ -167,11 +183,15 @@ function postTo(state: ClusterState, call: Call): LocalResponse {
   return post(state, call);
 }
 
-const unsupportedMediaType = (): StatusError =>
+const mergePatchType = 'application/merge-patch+json';
+const strategicPatchType = 'application/strategic-merge-patch+json';
+
+/** A real server takes more types: protobuf, YAML, other kinds of patches. */
+const unsupportedMediaType = (accepted: string): StatusError =>
   new StatusError({
     code: 415,
     reason: 'UnsupportedMediaType',
-    message: '415: Unsupported Media Type',
+    message: `the body of the request was in an unknown format - accepted media types include: ${accepted}`,
     details: {},
   });
 
@@ -223,7 +243,7 @@ function create(state: ClusterState, call: Call): LocalResponse {
   const { request, route, resource, now } = call;
   if (resource === accessReviews) return reviewAccess(state, call);
   if (resource === identityReviews) return reviewIdentity(call);
-  if (isProtobuf(request)) throw unsupportedMediaType();
+  if (isProtobuf(request)) throw unsupportedMediaType('application/json');
   if (resource === jobs && request.body.length > storeLimit) throw tooLargeForStore(request.body);
   const { object, warnings } = createObject(state, { route, resource, body: request.body }, now);
   const headers = warnings.map((warning) => `299 - ${JSON.stringify(warning)}`).join(', ');
@@ -242,13 +262,10 @@ function tooLargeForStore(body: string): StatusError {
 }
 
 function act(state: ClusterState, call: Call): LocalResponse {
-  const { route, resource, now } = call;
+  const { route } = call;
   switch (route.verb) {
-    case 'list': {
-      if (resource === resourceQuotas) countQuotas(state, route.namespace);
-      const body = listText(state, { route, resource }, now);
-      return { status: 200, headers: { 'content-type': 'application/json' }, body };
-    }
+    case 'list':
+      return list(state, call);
     case 'get':
       return read(state, call);
     case 'create':
@@ -277,7 +294,7 @@ function answerPath({ path, method }: LocalRequest, who: Identity): LocalRespons
   if (publicPaths.has(pathname) && pathname !== '/version') {
     return { status: 200, headers: { 'content-type': 'text/plain' }, body: 'ok' };
   }
-  const document = discovery(pathname);
+  const document = discovery(pathname) ?? openApi(pathname);
   if (document !== null) return jsonAnswer(200, document);
   return pageNotFound;
 }

@@ -10,3 +10,17 @@ export function mergePatch(target: Json | undefined, patch: Json): Json {
   }
   return merged;
 }
+
+/** Lists without a merge key, which a strategic patch replaces whole (k8s.io/api 0.35, rbac/v1/types.go). */
+const wholeLists = new Set(['rules', 'subjects']);
+
+/**
+ * A strategic merge patch that means what the same JSON merge patch does: no directive, and no list but those that are
+ * replaced whole. `kubectl apply` of RBAC sends such, and `kubectl annotate`.
+ */
+export const isMergePatchToo = (patch: Json): boolean =>
+  !isJsonObject(patch) ||
+  Object.entries(patch).every(
+    ([field, value]) =>
+      !field.startsWith('$') && (wholeLists.has(field) || (!Array.isArray(value) && isMergePatchToo(value))),
+  );

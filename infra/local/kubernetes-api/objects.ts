@@ -115,6 +115,7 @@ export interface PodSpec {
   readonly serviceAccountName?: string;
   readonly serviceAccount?: string;
   readonly nodeName?: string;
+  readonly readinessGates?: readonly { readonly conditionType: string }[];
   readonly hostNetwork?: boolean;
   readonly hostPID?: boolean;
   readonly hostIPC?: boolean;
@@ -142,7 +143,7 @@ export interface ContainerStatus {
     };
   };
   /** How the process before the last start ended. */
-  readonly lastState?: { readonly terminated?: { readonly exitCode: number } };
+  readonly lastState?: { readonly terminated?: { readonly exitCode: number; readonly finishedAt?: string | null } };
 }
 
 export interface PodStatus {
@@ -154,6 +155,8 @@ export interface PodStatus {
   readonly containerStatuses?: readonly ContainerStatus[];
   readonly initContainerStatuses?: readonly ContainerStatus[];
   readonly qosClass?: string;
+  readonly podIPs?: readonly { readonly ip: string }[];
+  readonly nominatedNodeName?: string;
 }
 
 export interface Pod extends KubeObject {

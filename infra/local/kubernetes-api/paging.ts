@@ -153,12 +153,18 @@ function listMetadata({ version, next, remaining }: Page, isSelective: boolean):
   };
 }
 
-/** Answers a list: selectors, `limit` and `continue` over one consistent snapshot, 410 when that is forgotten. JSON text. */
-export function listText(
+/** What a list answers, before it is written down. */
+export interface Listed {
+  readonly items: readonly KubeObject[];
+  readonly metadata: Readonly<Record<string, unknown>>;
+}
+
+/** Answers a list: selectors, `limit` and `continue` over one consistent snapshot, 410 when that is forgotten. */
+export function listPage(
   state: ClusterState,
   { route, resource }: { route: Route; resource: Resource },
   now: Date,
-): string {
+): Listed {
   const { limit, token, matches, isSelective } = listQuery(route.query, resource);
   forgetOldSnapshots(state, now);
   const source = sourceOf(state, resource, { route, token });
@@ -167,7 +173,11 @@ export function listText(
     const key = snapshotKey(resource, route.namespace, page.version);
     state.snapshots.set(key, { takenAt: now, items: source.items });
   }
-  const metadata = listMetadata(page, isSelective);
+  return { items: page.items, metadata: listMetadata(page, isSelective) };
+}
+
+/** The list as JSON text. */
+export function listText({ items, metadata }: Listed, resource: Resource): string {
   const head = JSON.stringify({ kind: `${resource.kind}List`, apiVersion: apiVersionOf(resource), metadata });
-  return `${head.slice(0, -1)},"items":[${page.items.map(textOf).join(',')}]}`;
+  return `${head.slice(0, -1)},"items":[${items.map(textOf).join(',')}]}`;
 }

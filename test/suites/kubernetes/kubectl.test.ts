@@ -54,7 +54,7 @@ type Cluster = Awaited<ReturnType<typeof aCluster>>;
 
 /** A Job whose pod has run to its end and left a log. */
 async function makeJob({ api, kubectl }: Cluster, name: string): Promise<string> {
-  const { status, stderr } = await kubectl(['create', '--validate=false', '-f', '-'], JSON.stringify(aJobBody(name)));
+  const { status, stderr } = await kubectl(['create', '-f', '-'], JSON.stringify(aJobBody(name)));
   assert.deepEqual([status, stderr], [0, '']);
   play(api, 70);
   const [pod] = listPods(api.state);
@@ -68,6 +68,30 @@ async function said({ kubectl }: Cluster, ...args: readonly string[]): Promise<s
   const { status, stdout, stderr } = await kubectl(args);
   assert.deepEqual([status, stderr], [0, ''], args.join(' '));
   return stdout;
+}
+
+/** The same of a command that reads; warnings are none of its answer. */
+async function saidTo({ kubectl }: Cluster, input: string, ...args: readonly string[]): Promise<string> {
+  const { status, stdout, stderr } = await kubectl(args, input);
+  assert.equal(status, 0, `${args.join(' ')}: ${stderr}`);
+  return stdout;
+}
+
+/** `npm start`, after its first tick and half a minute of its world; it then stands still for five. */
+async function showWorld(): Promise<AsyncDisposable & { readonly kubeconfig: string }> {
+  const child = startCommand('infra/local/start.ts', ['--json', '--period', '10m']);
+  const end = finished(child);
+  let path = '';
+  for await (const line of createInterface(child.stdout)) {
+    const told = JSON.parse(line) as Readonly<Record<string, string>>;
+    path ||= told['kubeconfig'] ?? '';
+    if (told['event'] === 'run' && told['state'] === 'Submitted') break;
+  }
+  const dispose = async (): Promise<void> => {
+    child.kill('SIGINT');
+    await end;
+  };
+  return { kubeconfig: await readFile(path, 'utf8'), [Symbol.asyncDispose]: dispose };
 }
 
 describe('kubectl on the local world', () => {
@@ -90,12 +114,66 @@ describe('kubectl on the local world', () => {
     assert.deepEqual(mayI, { status: 0, stdout: 'yes\n', stderr: '' });
   });
 
+  it('works on the world that `npm start` shows, as long as it is shown', async () => {
+    await using shown = await showWorld();
+    await using kubectl = await openKubectl(binary, shown.kubeconfig);
+    const ask = async (...args: readonly string[]) => kubectl.run([...args, '-n', 'flows']);
+
+    const listed = await ask('get', 'jobs,pods');
+    const job = /^job\.batch\/(?<name>\S+) +Running/mu.exec(listed.stdout)?.groups?.['name'] ?? '';
+    const waiting = /^pod\/(?<name>\S+) +0\/1 +ImagePullBackOff/mu.exec(listed.stdout)?.groups?.['name'] ?? '';
+    const log = await ask('logs', waiting);
+    const deleted = await ask('delete', 'job', job);
+    const mayI = await ask('auth', 'can-i', 'delete', 'jobs.batch');
+
+    assert.match(
+      listed.stdout,
+      /^NAME +STATUS +COMPLETIONS +DURATION +AGE\njob\.batch\/[^]+^NAME +READY +STATUS +RESTARTS +AGE\npod\//mu,
+    );
+    assert.match(log.stderr, /container "flow" in pod "\S+" is waiting to start: ImagePullBackOff/u);
+    assert.deepEqual([deleted.status, deleted.stdout], [0, `job.batch "${job}" deleted from flows namespace\n`]);
+    assert.deepEqual([mayI.status, mayI.stdout], [0, 'yes\n']);
+  });
+
+  it('creates and applies manifests, whose fields the server looks at', async () => {
+    await using cluster = await aCluster();
+    const manifests = rbacOf('default').map((manifest) => JSON.stringify(manifest));
+    const list = manifests.join('\n');
+    const misspelt = JSON.stringify({ ...aJobBody('two'), sepc: {} });
+
+    assert.match(await saidTo(cluster, list, 'apply', '-f', '-'), /configured\n[^]+configured\n/u);
+    assert.match(await saidTo(cluster, list, 'apply', '-f', '-'), /unchanged\n[^]+unchanged\n/u);
+    assert.equal(
+      await saidTo(cluster, JSON.stringify(aJobBody('one')), 'create', '-f', '-'),
+      'job.batch/one created\n',
+    );
+    const refused = await cluster.kubectl(['create', '-f', '-'], misspelt);
+
+    assert.equal(refused.status, 1);
+    assert.match(refused.stderr, /strict decoding error: unknown field "sepc"/u);
+    assert.deepEqual(
+      listJobs(cluster.api.state).map(({ metadata }) => metadata.name),
+      ['one'],
+    );
+  });
+
   it('gets what there is, by name, by short name, by label, as YAML', async () => {
     await using cluster = await aCluster();
     const pod = await makeJob(cluster, 'one');
 
-    assert.match(await said(cluster, 'get', 'jobs'), /^NAME\s[^\n]+\none\s/u);
-    assert.match(await said(cluster, 'get', 'po', '-l', 'job-name=one'), new RegExp(`\n${pod}\\s`, 'u'));
+    assert.match(
+      await said(cluster, 'get', 'jobs'),
+      /^NAME +STATUS +COMPLETIONS +DURATION +AGE\none +Complete +1\/1 +\d+s/u,
+    );
+    assert.match(
+      await said(cluster, 'get', 'po', '-l', 'job-name=one'),
+      new RegExp(`^NAME +READY +STATUS +RESTARTS +AGE\n${pod} +0/1 +Completed +0 `, 'u'),
+    );
+    assert.match(
+      await said(cluster, 'get', 'events'),
+      /^LAST SEEN +TYPE +REASON +OBJECT +MESSAGE\n[^]+ Normal +SuccessfulCreate +job\/one +Created pod: one-/u,
+    );
+    assert.match(await said(cluster, 'get', 'jobs', '-o', 'wide'), / flow +flows:1\.0 +batch\.kubernetes\.io\//u);
     assert.match(await said(cluster, 'get', 'all', '-A'), new RegExp(`pod/${pod}[^]+job.batch/one`, 'u'));
     assert.match(
       await said(cluster, 'get', 'job', 'one', '-o', 'yaml'),
