@@ -16,15 +16,8 @@ export const cluster = 'prod';
 /** The runner token that the Prefect API wants. */
 export const token = 'the-runner-token';
 
-/**
- * Params that leave out what the emulator refuses: AWS::EKS::AccessEntry, AWS::Logs::QueryDefinition, and alarms over metric
- * math, which go with the schedule; `startSchedule` sets that going.
- */
-export const refusedByEmulator = {
-  manageAccessEntry: 'false',
-  savedQueries: 'false',
-  scheduleEnabled: 'false',
-} as const;
+/** Params that leave out what the emulator refuses: AWS::EKS::AccessEntry and AWS::Logs::QueryDefinition. */
+export const refusedByEmulator = { manageAccessEntry: 'false', savedQueries: 'false' } as const;
 
 /** A request to a service of AWS. */
 export interface AwsRequest extends RequestInit {
@@ -40,8 +33,6 @@ export interface AwsWorld extends AsyncDisposable {
   readonly env: Readonly<Record<string, string>>;
   /** A call that this product makes nowhere, as AWS's protocol writes it; fails for a refusal. */
   aws(service: string, request: AwsRequest): Promise<Record<string, unknown>>;
-  /** Enables the rules of a stack that was deployed with them disabled. */
-  startSchedule(): Promise<void>;
   /** The id of a run that is due. */
   seedDueRun(): string;
 }
@@ -104,17 +95,6 @@ async function createCluster(aws: AwsWorld['aws']): Promise<void> {
   });
 }
 
-async function enableRules(aws: AwsWorld['aws']): Promise<void> {
-  const events = async (operation: string, input: object) =>
-    aws('events', {
-      headers: { 'content-type': 'application/x-amz-json-1.1', 'x-amz-target': `AWSEvents.${operation}` },
-      body: JSON.stringify(input),
-    });
-  const { Rules } = (await events('ListRules', {})) as { Rules: readonly { Name: string }[] };
-  assert.equal(Rules.length, 2);
-  for (const { Name } of Rules) await events('EnableRule', { Name });
-}
-
 /** Starts all of it. With `policies` the emulator judges every call by the caller's IAM policies. */
 export async function startAwsWorld({ policies }: { readonly policies: boolean }): Promise<AwsWorld> {
   const parts = new AsyncDisposableStack();
@@ -129,7 +109,6 @@ export async function startAwsWorld({ policies }: { readonly policies: boolean }
     kubernetes,
     env: environment(emulator),
     aws,
-    startSchedule: async () => enableRules(aws),
     seedDueRun: () => {
       const runConfig = { type: 'KubernetesRun', image: 'registry.example.com/flows:1.0' };
       const flowId = seedFlow(prefect.state, { name: 'nightly', runConfig }, now());

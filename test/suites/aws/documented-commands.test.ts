@@ -71,10 +71,7 @@ describe('the documented commands of a deployment, one after the other', () => {
       values: () => ({ secretArn: /RunnerTokenSecretArn: (?<arn>\S+)/u.exec(output)?.groups?.['arn'] ?? '' }),
       types: token,
       want: /"VersionId"/u,
-      repair: async (said) => {
-        await giveWholeArn((JSON.parse(said) as { ARN: string }).ARN);
-        await world.startSchedule();
-      },
+      repair: async (said) => giveWholeArn((JSON.parse(said) as { ARN: string }).ARN),
     },
     [`npx serverless invoke -f dispatch -d '{"doctor":true}' &&`]: {
       until: /"created": ?1\b/u,
