@@ -1,5 +1,14 @@
 import { variables, type VariableName } from '../../functions/variables.ts';
-import { durationOf, refuseBeside, textOf, UsageError, wholeOf, type Flags } from '../local/flag-values.ts';
+import {
+  durationOf,
+  outputOf,
+  refuseBeside,
+  textOf,
+  UsageError,
+  wholeOf,
+  type Flags,
+  type Output,
+} from '../local/flag-values.ts';
 
 /** What is asked for with `--api`: both functions on real parts. */
 export interface LaptopOptions {
@@ -12,7 +21,7 @@ export interface LaptopOptions {
   readonly ticks: number | null;
   /** From the beginning of one round of ticks to that of the next, in milliseconds. */
   readonly periodMs: number;
-  readonly json: boolean;
+  readonly output: Output;
 }
 
 /** Flags that have the words of the Prefect agent, or, as the period, a meaning of their own here. */
@@ -78,6 +87,6 @@ export function laptopOptions(flags: Flags): LaptopOptions {
     ...(context === undefined ? {} : { context }),
     ticks: ticks === undefined ? null : wholeOf('ticks', ticks, 10_000),
     periodMs: periodOf(textOf(flags, 'period') ?? '15s'),
-    json: flags['json'] === true,
+    output: outputOf(flags),
   };
 }

@@ -5,8 +5,8 @@ import { composeReconcile } from '../../functions/compose-reconcile.ts';
 import { clusterLogin, machineOutside, share, type Outside, type Tick } from '../../functions/composition.ts';
 import { systemClock, type Clock } from '../../functions/clock.ts';
 import { functionLimitMs } from '../../functions/limits.ts';
-import type { TickEvents } from '../../functions/ticks/ports.ts';
 import { UsageError } from '../local/flag-values.ts';
+import { functionLines, type FunctionLines } from '../local/function-lines.ts';
 import { versionOfPackage } from '../local/version.ts';
 import { playsRealRuns } from './local-world.ts';
 import type { LaptopOptions } from './options.ts';
@@ -22,21 +22,13 @@ export interface LaptopOutside {
   readonly clock?: Clock;
 }
 
-/** What a tick says is shown from its report. */
-const silent: TickEvents = {
-  tickStarted: () => undefined,
-  decided: () => undefined,
-  applied: () => undefined,
-  failed: () => undefined,
-  tickFinished: () => undefined,
-};
-
 /** Both functions in warm containers of this process, one round after the other. */
 class Laptop {
   readonly #options: LaptopOptions;
   readonly #settings: LaptopSettings;
   readonly #outside: LaptopOutside & { readonly clock: Clock };
   readonly #functions: readonly (readonly ['dispatch' | 'reconcile', Tick])[];
+  readonly #lines: FunctionLines;
   readonly #ticks = { dispatch: 0, reconcile: 0 };
   #problems = 0;
   #jobsCreated = 0;
@@ -47,6 +39,7 @@ class Laptop {
     this.#outside = outside;
     const { config } = settings;
     const around = outsideOf(settings, outside.clock);
+    this.#lines = functionLines(options.output === 'logs', config);
     this.#functions = [
       ['dispatch', composeDispatch(config, around)],
       ['reconcile', composeReconcile(config, around)],
@@ -92,7 +85,9 @@ class Laptop {
       if (signal.aborted) return;
       const at = clock.now();
       const endsAt = new Date(at.getTime() + functionLimitMs);
-      const report = await tick({ endsAt, requestId: randomUUID() }, silent);
+      const requestId = randomUUID();
+      this.#lines.begin(requestId);
+      const report = await tick({ endsAt, requestId }, this.#lines);
       this.#ticks[name] += 1;
       if (report.problem !== null) this.#problems += 1;
       this.#jobsCreated += report.counts.created;

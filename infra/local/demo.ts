@@ -43,7 +43,7 @@ class Demo {
     this.#options = options;
     this.#outside = outside;
     this.#world = world;
-    this.#functions = composeFunctions(world);
+    this.#functions = composeFunctions(world, options.output === 'logs');
     this.#player = new Player(world, seeded);
     this.#jobs = new JobWatch(world.kubernetes.state);
     this.#ledger = new Ledger(world, this.#jobs, seeded);

@@ -37,6 +37,20 @@ export function wholeOf(flag: string, text: string, most: number): number {
   throw new UsageError(`--${flag} ${text}: write a whole number from 1 to ${most}.`);
 }
 
+/** How what happens is shown: to people, to a program, or as the functions' own log lines. */
+export type Output = 'text' | 'json' | 'logs';
+
+/**
+ * One of the ways to show it.
+ *
+ * @throws UsageError
+ */
+export function outputOf(given: Flags): Output {
+  if (given['logs'] !== true) return given['json'] === true ? 'json' : 'text';
+  refuseBeside(given, ['json'], 'beside --logs: nothing but the lines of the functions is written.');
+  return 'logs';
+}
+
 /** Refuses the first of these flags that was given. */
 export function refuseBeside(given: Flags, flags: readonly string[], why: string): void {
   const asked = flags.find((flag) => given[flag] !== undefined);

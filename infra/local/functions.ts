@@ -6,7 +6,7 @@ import { machineOutside, type Tick } from '../../functions/composition.ts';
 import { describeProblems, parseConfig } from '../../functions/config.ts';
 import type { TickReport } from '../../functions/core/tick-report.ts';
 import { functionLimitMs } from '../../functions/limits.ts';
-import type { TickEvents } from '../../functions/ticks/ports.ts';
+import { functionLines } from './function-lines.ts';
 import type { World } from './world.ts';
 
 /** Both functions, each in one warm container of this process. */
@@ -25,27 +25,22 @@ export function takeAwsEnvironment(env: Readonly<Record<string, string>>): void 
   Object.assign(process.env, Object.fromEntries(settings), { AWS_EC2_METADATA_DISABLED: 'true' });
 }
 
-const silent: TickEvents = {
-  tickStarted: () => undefined,
-  decided: () => undefined,
-  applied: () => undefined,
-  failed: () => undefined,
-  tickFinished: () => undefined,
-};
-
 /**
- * Composes the functions for a world, on its clock. One world at a time: AWS settings are those of the process.
+ * Composes the functions for a world, on its clock; with `logs` they write their lines. One world at a time: AWS settings are those of the process.
  *
  * @throws Error when the world's environment is no valid configuration
  */
-export function composeFunctions(world: World, events: TickEvents = silent): LocalFunctions {
+export function composeFunctions(world: World, logs = false): LocalFunctions {
   const parsed = parseConfig(world.env);
   if (!parsed.ok) throw new Error(describeProblems(parsed.problems));
   takeAwsEnvironment(world.env);
   const outside = { ...machineOutside(world.env), clock: world.clock };
+  const lines = functionLines(logs, parsed.config);
   const invoke = (tick: Tick) => async (): Promise<TickReport> => {
+    const requestId = randomUUID();
+    lines.begin(requestId);
     const endsAt = new Date(world.clock.now().getTime() + functionLimitMs);
-    return tick({ endsAt, requestId: randomUUID() }, events);
+    return tick({ endsAt, requestId }, lines);
   };
   return {
     dispatch: invoke(composeDispatch(parsed.config, outside)),

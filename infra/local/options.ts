@@ -1,7 +1,16 @@
 import { parseArgs, type ParseArgsConfig } from 'node:util';
 
 import { laptopFlags, laptopOptions, type LaptopOptions } from '../laptop/options.ts';
-import { durationOf, refuseBeside, textOf, UsageError, wholeOf, type Flags } from './flag-values.ts';
+import {
+  durationOf,
+  outputOf,
+  refuseBeside,
+  textOf,
+  UsageError,
+  wholeOf,
+  type Flags,
+  type Output,
+} from './flag-values.ts';
 import { defaultRuns } from './scenario.ts';
 
 export const usage = `Shows both functions at work in a local world: a Prefect server, a Kubernetes cluster and an AWS account on this
@@ -15,6 +24,7 @@ Usage: npm start [-- OPTION...]
   --period TIME     pause between ticks, such as 500ms, 2s or 0s (default: 2s); a tick is one minute of the world anyway
   --latency TIME    added to every answer of the local servers, such as 20ms (default: 0ms)
   --json            one JSON object a line on standard output and nothing else: npm start --silent -- --json
+  --logs            the log lines of both functions and nothing else, as CloudWatch gets them; errors on standard error
   --servers-only    start the servers, seeded with flows and no runs, and print where they are
   --help            this text
   --version         the version
@@ -29,7 +39,7 @@ On real parts: npm start --silent -- --api URL [OPTION...]
   --stack-id ID     whose Jobs these are (default: made of cluster and namespace)
   --ticks N         end after N ticks of each function (default: Ctrl-C ends it, after the tick in hand)
   --period TIME     from one round of ticks to the next, at least 5s (default: 15s)
-  --json            as above
+  --json, --logs    as above
   --eks-cluster-name NAME  log in to EKS with this machine's AWS credentials, without a kubeconfig
   --max-in-flight N, --pod-token-secret NAME/KEY, ...  each variable of the README's table, in kebab-case
 
@@ -45,7 +55,7 @@ export interface DemoOptions {
   /** Pause of this machine between two ticks of a function, in milliseconds. */
   readonly periodMs: number;
   readonly latencyMs: number;
-  readonly json: boolean;
+  readonly output: Output;
 }
 
 export type Options =
@@ -65,6 +75,7 @@ const flags: NonNullable<ParseArgsConfig['options']> = {
   period: text,
   latency: text,
   json: boolean,
+  logs: boolean,
   'servers-only': boolean,
   help: boolean,
   version: boolean,
@@ -87,7 +98,7 @@ function demo(given: Flags, latencyMs: number): DemoOptions {
     ticks: ticks === undefined ? null : wholeOf('ticks', ticks, 10_000),
     periodMs: durationOf('period', textOf(given, 'period') ?? '2s'),
     latencyMs,
-    json: given['json'] === true,
+    output: outputOf(given),
   };
 }
 
@@ -104,6 +115,6 @@ export function parseOptions(args: readonly string[]): Options {
   refuseBeside(given, laptopFlags, 'without --api: the local world has a Prefect API and a cluster of its own.');
   const latencyMs = durationOf('latency', textOf(given, 'latency') ?? '0ms');
   if (given['servers-only'] !== true) return demo(given, latencyMs);
-  refuseBeside(given, ['runs', 'ticks', 'period'], 'beside --servers-only: no runs, no ticks.');
+  refuseBeside(given, ['runs', 'ticks', 'period', 'logs'], 'beside --servers-only: no runs, no ticks.');
   return { kind: 'servers-only', latencyMs };
 }

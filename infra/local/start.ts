@@ -1,9 +1,11 @@
 import { BoundaryError } from '../../functions/errors.ts';
-import { showLaptopJson, showLaptopText } from '../laptop/show.ts';
+import type { LaptopOptions } from '../laptop/options.ts';
+import { showLaptopJson, showLaptopText, type LaptopShow } from '../laptop/show.ts';
 import { UsageError } from './flag-values.ts';
 import { parseOptions, usage, type DemoOptions, type Options } from './options.ts';
 import { buildScenario } from './scenario.ts';
 import { showJson } from './show-json.ts';
+import { showNothing } from './show-nothing.ts';
 import { showText, type Screen } from './show-text.ts';
 import type { Show } from './show.ts';
 import { versionOfPackage } from './version.ts';
@@ -25,9 +27,15 @@ const terminal = (): Screen => ({
 
 const plain: Screen = { write, isTerminal: false, colours: false, columns: 0, lines: 0 };
 
-function showFor({ json }: DemoOptions): Show {
-  if (json) return showJson(write);
+function showFor({ output }: DemoOptions): Show {
+  if (output === 'logs') return showNothing;
+  if (output === 'json') return showJson(write);
   return showText(process.stdout.isTTY ? terminal() : plain);
+}
+
+function laptopShowFor({ output }: LaptopOptions): LaptopShow {
+  if (output === 'logs') return showNothing;
+  return output === 'json' ? showLaptopJson(write) : showLaptopText(write);
 }
 
 const exitStatuses = { SIGINT: 130, SIGTERM: 143 } as const;
@@ -58,8 +66,7 @@ async function work(options: Asked, signal: AbortSignal): Promise<number> {
     }
     case 'laptop': {
       const { runLaptop } = await import('../laptop/run-laptop.ts');
-      const show = options.json ? showLaptopJson(write) : showLaptopText(write);
-      return runLaptop(options, { show, signal, env: process.env });
+      return runLaptop(options, { show: laptopShowFor(options), signal, env: process.env });
     }
     case 'demo': {
       const { runDemo } = await import('./demo.ts');

@@ -1,12 +1,9 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
 import { createInterface } from 'node:readline';
-import { after, describe, it } from 'node:test';
+import { describe, it } from 'node:test';
 
 import { systemClock } from '../../functions/clock.ts';
 import { runLaptop } from '../../infra/laptop/run-laptop.ts';
@@ -15,29 +12,10 @@ import { UsageError } from '../../infra/local/flag-values.ts';
 import { listJobs } from '../../infra/local/kubernetes-api/state.ts';
 import { parseOptions } from '../../infra/local/options.ts';
 import { readFlowRun } from '../../infra/local/prefect-api/inspect.ts';
-import { seedFlow, seedFlowRun } from '../../infra/local/prefect-api/seed.ts';
-import { WorldClock } from '../../infra/local/world-clock.ts';
-import { startWorld, type World, type WorldOptions } from '../../infra/local/world.ts';
+import type { World } from '../../infra/local/world.ts';
 import { aClock } from '../support/clients.ts';
 import { finished, jsonLines, startCommand } from '../support/command.ts';
-
-const folder = mkdtempSync(path.join(tmpdir(), 'laptop-'));
-after(() => rmSync(folder, { recursive: true }));
-
-/** Both local servers, on the machine's time; a rehearsal of what real parts do. */
-async function aWorld(options: WorldOptions = {}) {
-  const world = await startWorld({ clock: new WorldClock(new Date(), { flows: true }), open: true, ...options });
-  const kubeconfig = path.join(folder, `${path.basename(world.kubernetes.url)}.json`);
-  writeFileSync(kubeconfig, world.kubernetes.kubeconfig('admin'));
-  const flags = ['--api', world.prefect.url, '--kubeconfig', kubeconfig, '--namespace', 'flows'];
-  return { world, flags, [Symbol.asyncDispose]: async () => world[Symbol.asyncDispose]() };
-}
-
-function seedDueRun({ prefect, clock }: World): string {
-  const runConfig = { type: 'KubernetesRun', image: 'registry.example.com/flows:1.0' };
-  const flowId = seedFlow(prefect.state, { name: 'nightly', runConfig }, clock.now());
-  return seedFlowRun(prefect.state, { flowId, runConfig }, clock.now());
-}
+import { aLaptopWorld, seedDueRun } from '../support/laptop-world.ts';
 
 const run = (args: readonly string[], env = {}) => finished(startCommand('infra/local/start.ts', args, env));
 
@@ -47,7 +25,7 @@ async function play(args: readonly string[], env = {}, clock = systemClock) {
   assert.ok(options.kind === 'laptop');
   const lines: string[] = [];
   const write = (text: string): void => void lines.push(text);
-  const show = options.json ? showLaptopJson(write) : showLaptopText(write);
+  const show = options.output === 'json' ? showLaptopJson(write) : showLaptopText(write);
   const status = await runLaptop(options, { show, signal: new AbortController().signal, env, clock });
   return { status, stdout: lines.join('') };
 }
@@ -62,7 +40,7 @@ const stateOf = ({ prefect }: World, id: string): string | undefined => readFlow
 
 describe('npm start -- --api', () => {
   it('says where it works and as whom, creates the Job of a due run, and ends when every tick worked', async () => {
-    await using one = await aWorld();
+    await using one = await aLaptopWorld();
     const id = seedDueRun(one.world);
 
     const { status, stdout, stderr } = await run([...one.flags, '--ticks', '1']);
@@ -82,7 +60,7 @@ describe('npm start -- --api', () => {
   });
 
   it('seeds nothing and plays no pods', async () => {
-    await using one = await aWorld();
+    await using one = await aLaptopWorld();
 
     const { status, stdout } = await play([...one.flags, '--ticks', '1', '--json']);
 
@@ -103,7 +81,7 @@ describe('npm start -- --api', () => {
   });
 
   it('logs in to the API with the token, which nothing that it prints holds', async () => {
-    await using one = await aWorld({ open: false });
+    await using one = await aLaptopWorld({ open: false });
     const id = seedDueRun(one.world);
     const flags = [
       ...one.flags,
@@ -122,7 +100,7 @@ describe('npm start -- --api', () => {
   });
 
   it('takes variables from the environment, and flags before them', async () => {
-    await using one = await aWorld({ open: false });
+    await using one = await aLaptopWorld({ open: false });
     const env = { RUNNER_TOKEN: 'local-runner-token', POD_TOKEN_SECRET: 'none', STACK_ID: 'env', AGENT_LABELS: 'gpu' };
 
     const { status, stdout } = await play([...one.flags, '--stack-id', 'flag', '--ticks', '1', '--json'], env);
@@ -132,7 +110,7 @@ describe('npm start -- --api', () => {
   });
 
   it('logs in to EKS by name, without a kubeconfig', async () => {
-    await using one = await aWorld();
+    await using one = await aLaptopWorld();
     const id = seedDueRun(one.world);
     const { PREFECT_API: _own, ...env } = one.world.env;
     const flags = ['--api', one.world.prefect.url, '--eks-cluster-name', 'local', '--ticks', '1', '--json'];
@@ -145,7 +123,7 @@ describe('npm start -- --api', () => {
   });
 
   it('exits with 1 when a tick could not work, and says why', async () => {
-    await using one = await aWorld({ open: false });
+    await using one = await aLaptopWorld({ open: false });
     const flags = [...one.flags, '--token', 'wrong', '--pod-token-secret', 'none', '--ticks', '1'];
 
     const { status, stdout } = await play(flags);
@@ -156,7 +134,7 @@ describe('npm start -- --api', () => {
   });
 
   it('ends at Ctrl-C with 130, after the tick in hand', async () => {
-    await using one = await aWorld();
+    await using one = await aLaptopWorld();
     const child = startCommand('infra/local/start.ts', [...one.flags, '--json', '--period', '10m']);
     const end = finished(child);
     const events: unknown[] = [];
@@ -190,7 +168,7 @@ describe('npm start -- --api', () => {
   };
   for (const [name, { args, want }] of Object.entries(refused)) {
     it(`refuses ${name} before it asks anybody`, async () => {
-      await using one = await aWorld();
+      await using one = await aLaptopWorld();
 
       await assert.rejects(play([...one.flags, ...args]), refusal(want));
 
@@ -206,7 +184,7 @@ describe('npm start -- --api', () => {
   });
 
   it('exits with 1 and one sentence when the cluster is away', async () => {
-    await using one = await aWorld();
+    await using one = await aLaptopWorld();
     await one.world.kubernetes.close();
 
     const { status, stderr } = await run([...one.flags, '--ticks', '1']);
@@ -231,7 +209,7 @@ async function aForeignApi(): Promise<AsyncDisposable & { readonly url: string; 
 
 describe('a local cluster behind a real Prefect API', () => {
   it('is refused before a run is looked at', async () => {
-    await using one = await aWorld();
+    await using one = await aLaptopWorld();
     await using api = await aForeignApi();
 
     const { status, stderr } = await run([...one.flags, '--api', api.url, '--ticks', '1']);
@@ -245,13 +223,13 @@ describe('a local cluster behind a real Prefect API', () => {
   });
 
   it('is refused for an API that does not answer, too', async () => {
-    await using one = await aWorld();
+    await using one = await aLaptopWorld();
 
     await assert.rejects(play([...one.flags, '--api', 'http://127.0.0.1:1', '--ticks', '1']), refusal(/ is not: /u));
   });
 
   it('is told by what its API server says of itself: any other cluster is worked with', async () => {
-    await using one = await aWorld();
+    await using one = await aLaptopWorld();
     await using api = await aForeignApi();
     one.world.kubernetes.faults.add({
       matches: ({ path: asked }) => asked === '/version',
@@ -268,7 +246,7 @@ describe('a local cluster behind a real Prefect API', () => {
 
 describe('rounds of ticks', () => {
   it('begin a period apart, and none comes after the last', async () => {
-    await using one = await aWorld();
+    await using one = await aLaptopWorld();
     const clock = aClock(new Date());
     const { status, stdout } = await play([...one.flags, '--ticks', '3', '--period', '20s'], {}, clock);
 

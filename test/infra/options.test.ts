@@ -7,8 +7,8 @@ import { flagOf } from '../../infra/laptop/options.ts';
 import { parseOptions, type Options } from '../../infra/local/options.ts';
 
 const real = ['--api', 'http://prefect:4200'];
-const laptop = { kind: 'laptop', ticks: null, periodMs: 15_000, json: false } as const;
-const demo = { kind: 'demo', runs: 12, ticks: null, periodMs: 2_000, latencyMs: 0, json: false } as const;
+const laptop = { kind: 'laptop', ticks: null, periodMs: 15_000, output: 'text' } as const;
+const demo = { kind: 'demo', runs: 12, ticks: null, periodMs: 2_000, latencyMs: 0, output: 'text' } as const;
 
 describe('options of npm start', () => {
   it('has a flag for every variable but the two that have words of their own', () => {
@@ -32,7 +32,8 @@ describe('options of npm start', () => {
       want: { ...demo, periodMs: 500, latencyMs: 1_000 },
     },
     'no pause': { args: ['--period', '0s'], want: { ...demo, periodMs: 0 } },
-    'for a program': { args: ['--json'], want: { ...demo, json: true } },
+    'for a program': { args: ['--json'], want: { ...demo, output: 'json' } },
+    'the lines of the functions': { args: ['--logs'], want: { ...demo, output: 'logs' } },
     'servers alone': { args: ['--servers-only', '--latency', '20ms'], want: { kind: 'servers-only', latencyMs: 20 } },
     'real parts, by the words of the agent': {
       args: [...real, '--token', 't'],
@@ -65,7 +66,7 @@ describe('options of npm start', () => {
     },
     'real parts for a program, for a while': {
       args: [...real, '--json', '--ticks', '3', '--period', '1m'],
-      want: { ...laptop, json: true, ticks: 3, periodMs: 60_000, given: { PREFECT_API: 'http://prefect:4200' } },
+      want: { ...laptop, output: 'json', ticks: 3, periodMs: 60_000, given: { PREFECT_API: 'http://prefect:4200' } },
     },
     'help wins over everything': { args: ['--help', '--version', '--api', 'x'], want: { kind: 'help' } },
     version: { args: ['--version'], want: { kind: 'version' } },
@@ -115,6 +116,14 @@ describe('options of npm start', () => {
     'a period by the name of the variable alone': {
       args: [...real, '--prefect-api', 'x'],
       want: /^Unknown option '--prefect-api'\.$/u,
+    },
+    'JSON beside the lines of the functions': {
+      args: [...real, '--logs', '--json'],
+      want: /^--json says nothing beside --logs/u,
+    },
+    'lines of functions that are not there': {
+      args: ['--servers-only', '--logs'],
+      want: /^--logs says nothing beside --servers-only/u,
     },
     'runs beside servers alone': {
       args: ['--servers-only', '--runs', '3'],

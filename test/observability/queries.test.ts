@@ -5,16 +5,8 @@ import { jsonAnswer } from '../../infra/local/http.ts';
 import { seedFlowRun } from '../../infra/local/prefect-api/seed.ts';
 import { insights, rowsOf, type Row } from '../support/insights-query.ts';
 import { aWorld, end, isCreate, playPod } from '../support/protocol-world.ts';
-import { resourcesOf } from '../support/watch-files.ts';
+import { askSaved } from '../support/saved-queries.ts';
 import { WatchedStack } from '../support/watched-stack.ts';
-
-const queries = resourcesOf('queries');
-
-/** The query as it is saved, with what an operator types between its empty quotes. */
-function ask(name: string, rows: readonly Row[], typed = ''): readonly Row[] {
-  const text = String(queries[name]?.Properties['QueryString']);
-  return insights(text.replace('""', JSON.stringify(typed)), rows);
-}
 
 const refusal = (status: number, message: string) =>
   jsonAnswer(status, { kind: 'Status', status: 'Failure', reason: 'Forbidden', message, code: status });
@@ -57,7 +49,7 @@ describe('the saved query', () => {
   });
 
   it('why is this run failed ends with the rule, the sentence and the evidence', () => {
-    const found = ask('WhyIsThisRunFailed', failed.rows, failed.runId);
+    const found = askSaved('WhyIsThisRunFailed', failed.rows, failed.runId);
 
     const last = found.find(({ action }) => action === 'fail-run');
     assert.equal(last?.['outcome'], 'applied');
@@ -67,19 +59,19 @@ describe('the saved query', () => {
   });
 
   it('why is this run failed says nothing of other runs, and of one that is well only that it was created', () => {
-    const found = ask('WhyIsThisRunFailed', failed.rows, failed.other);
+    const found = askSaved('WhyIsThisRunFailed', failed.rows, failed.other);
 
     assert.deepEqual(
       found.map(({ outcome }) => outcome),
       ['created'],
     );
-    assert.deepEqual(ask('WhyIsThisRunFailed', failed.rows, 'another'), []);
+    assert.deepEqual(askSaved('WhyIsThisRunFailed', failed.rows, 'another'), []);
   });
 
   it('what was held and why counts the ticks of each run under its rule', async () => {
     const { rows, runId } = await heldRuns({ DISPATCH_PAUSED: 'true' });
 
-    const found = ask('WhatWasHeldAndWhy', rows);
+    const found = askSaved('WhatWasHeldAndWhy', rows);
 
     assert.deepEqual(
       found.map(({ ticks, rule }) => [ticks, rule]),
@@ -96,10 +88,10 @@ describe('the saved query', () => {
     const { rows } = await heldRuns({ MAX_IN_FLIGHT: '1' });
 
     assert.deepEqual(
-      ask('WhatWasHeldAndWhy', rows).map(({ rule }) => rule),
+      askSaved('WhatWasHeldAndWhy', rows).map(({ rule }) => rule),
       ['at-capacity'],
     );
-    assert.deepEqual(ask('WhatWasHeldAndWhy', failed.rows), []);
+    assert.deepEqual(askSaved('WhatWasHeldAndWhy', failed.rows), []);
   });
 
   it('slowest ticks begins with the slowest, and leaves out ticks that never began', async () => {
@@ -108,7 +100,7 @@ describe('the saved query', () => {
     await stack.minute({ slowMs: 5_000 });
     await stack.minute('refused', { slowMs: 9_000 });
 
-    const found = ask('SlowestTicks', rowsOf(stack.lines));
+    const found = askSaved('SlowestTicks', rowsOf(stack.lines));
 
     assert.deepEqual(
       found.slice(0, 2).map((row) => [row['function'], row['duration_ms']]),
@@ -127,7 +119,7 @@ describe('the saved query', () => {
     await stack.minute('refused');
     await stack.minute('refused');
 
-    const found = ask('FailedTicks', rowsOf(stack.lines));
+    const found = askSaved('FailedTicks', rowsOf(stack.lines));
 
     assert.deepEqual(
       found.map((row) => [row['ticks'], row['code'], row['function']]),
@@ -137,13 +129,13 @@ describe('the saved query', () => {
       ],
     );
     for (const { said } of found) assert.match(said as string, /\w+ \w+/u);
-    assert.deepEqual(ask('FailedTicks', failed.rows), []);
+    assert.deepEqual(askSaved('FailedTicks', failed.rows), []);
   });
 
   it('permission errors finds what RBAC refuses: the run, and the tick', async () => {
     const rows = await refusedCreate('jobs.batch is forbidden: User "agent" cannot create resource "jobs"');
 
-    const found = ask('PermissionErrors', rows);
+    const found = askSaved('PermissionErrors', rows);
 
     assert.deepEqual(
       found.map(({ message, code, class: kind }) => [message, code ?? kind]),
@@ -158,7 +150,7 @@ describe('the saved query', () => {
     const rows = await refusedCreate('exceeded quota: jobs');
 
     assert.ok(rows.some(({ class: kind }) => kind === 'quota'));
-    assert.deepEqual(ask('PermissionErrors', rows), []);
+    assert.deepEqual(askSaved('PermissionErrors', rows), []);
   });
 });
 

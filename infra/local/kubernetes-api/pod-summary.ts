@@ -85,18 +85,25 @@ function restartsOf(counted: readonly ContainerStatus[], now: Date): string {
   return `${restarts} (${humanDuration(now.getTime() - new Date(last).getTime())} ago)`;
 }
 
+function readyText(
+  { spec }: Pod,
+  containers: readonly ContainerStatus[],
+  sidecars: readonly ContainerStatus[],
+): string {
+  const ready = sidecars.filter((one) => one.ready === true && one.started === true).length;
+  const restartable = spec.initContainers?.filter(({ restartPolicy }) => restartPolicy === 'Always').length ?? 0;
+  return `${ready + containers.filter(isRunning).length}/${spec.containers.length + restartable}`;
+}
+
 /** What the API server says of a pod in a table (kubernetes 1.35.4, pkg/printers/internalversion, printPod). */
 export function podSummary(pod: Pod, now: Date): PodSummary {
   const { begun, word } = initialisation(pod);
   const sidecars = begun.filter(({ name }) => isSidecar(pod, name));
   const isInitialised = word === null || hasCondition(pod.status.conditions, 'Initialized');
   const containers = isInitialised ? (pod.status.containerStatuses ?? []) : [];
-  const ready = sidecars.filter((one) => one.ready === true && one.started === true).length;
-  const total =
-    pod.spec.containers.length + (pod.spec.initContainers ?? []).filter(({ name }) => isSidecar(pod, name)).length;
   const before = word ?? phaseWord(pod);
   return {
-    ready: `${ready + containers.filter(isRunning).length}/${total}`,
+    ready: readyText(pod, containers, sidecars),
     status: deletedWord(pod) ?? (isInitialised ? mainWord(pod, before) : before),
     restarts: restartsOf(isInitialised ? [...sidecars, ...containers] : begun, now),
   };
