@@ -261,6 +261,8 @@ export interface RunCase {
   readonly isOurs: boolean;
   /** No pod of the run is left either, as far as all of them could be read. */
   readonly isEmpty: boolean;
+  /** A pod of the run is there that may still have a process: its Job was deleted and it was not, or it cannot be reached. */
+  readonly hasLivePod: boolean;
   readonly policy: ReconcilePolicy;
   readonly now: Date;
 }

@@ -108,6 +108,7 @@ const runCaseOf = (run: FlowRun, { pods, isComplete, policy, now }: ReconcileInp
   run,
   isOurs: isClaimedBy(run, policy.stackId),
   isEmpty: isComplete && !pods.some((pod) => pod.runId === run.id && pod.phase !== 'Failed'),
+  hasLivePod: pods.some((pod) => pod.runId === run.id && pod.phase !== 'Failed' && pod.phase !== 'Succeeded'),
   effective: effectiveState(run.history, policy.stackId),
   covered: coveredRow(run, policy.stackId),
   token: claimTokenOf(run.serializedState),

@@ -314,10 +314,14 @@ export const joblessRules: readonly RunRule[] = [
     decide: (observed, rule) => waitForRun(observed, rule, 'the last claim of the flow run is not this stack’s'),
   },
   {
-    // Within ten minutes, or the server's zombie killer writes Failed instead (protocol rule 14).
+    // Within ten minutes, or the server's zombie killer writes Failed instead (protocol rule 14). A pod that outlived its
+    // Job hears of a Cancelling itself, unless its node is lost: then nobody knows, and what cannot be known is not written.
     name: 'cancelled-without-a-job',
     matches: ({ effective }) => isCancelRow(effective),
-    decide: ({ run }, rule) => ({ kind: 'cancel-run', rule, why: 'cancelled, and no Job of it is left', run }),
+    decide: (observed, rule) =>
+      observed.hasLivePod
+        ? waitForRun(observed, rule, 'cancelled, but a pod of it is still there')
+        : { kind: 'cancel-run', rule, why: 'cancelled, and no Job of it is left', run: observed.run },
   },
   {
     name: 'jobless-claim-covers-a-newer-state',

@@ -174,10 +174,10 @@ function isAnyWithoutRunningPod(jobs: readonly JobSnapshot[], pods: readonly Pod
   return jobs.some(({ uid }) => !running.has(uid));
 }
 
-/** A run at work without a Job: what is left of it can only be seen among the pods. */
+/** A run at work, or told to stop, without a Job: what is left of it can only be seen among the pods. */
 function mayHavePodsAlone(runs: readonly FlowRun[], jobs: readonly JobSnapshot[]): boolean {
   const withJobs = new Set(jobs.map((job) => job.runId));
-  return runs.some((run) => run.state === 'Running' && !withJobs.has(run.id));
+  return runs.some((run) => run.state !== 'Submitted' && !withJobs.has(run.id));
 }
 
 /** A pod counts in the one tick of the minute in which its flow began, because reconcile remembers nothing. */

@@ -125,7 +125,7 @@ export const reconcileRuleTexts: readonly RuleText[] = [
   {
     rule: 'cancelled-without-a-job',
     when: 'no Job, and the run is cancelled or cancelling',
-    what: 'writes Cancelled, before the server would write Failed',
+    what: 'writes Cancelled, before the server would write Failed; waits while a pod of it is still there',
   },
   {
     rule: 'jobless-claim-covers-a-newer-state',

@@ -302,6 +302,13 @@ describe('F: no false Failed, and no cancelled run at work', () => {
       },
     },
     {
+      'a cancelled run at work on a lost node, after a person deleted its Job': {
+        runs: [
+          aRun(rows(scheduled, claimed, running, { at: '+30s', state: 'Cancelling' }, { at: '+8m', state: 'Failed' })),
+        ],
+        jobs: [{ ...gone, deletedAt: at('+25s'), finishedAt: null, byHand: true }],
+        executions: [anExecution({ endedAt: null, outcome: 'working' })],
+      },
       'Failed after the pod died': {
         runs: [aRun(rows(scheduled, claimed, running, failed('+90s')))],
         executions: crashed,

@@ -2,6 +2,7 @@ import {
   deletionsOf,
   executionsOf,
   hasWorked,
+  isHiddenByHand,
   isOurs,
   jobsOf,
   msBetween,
@@ -69,9 +70,7 @@ function twoExecutions(witnessed: Witnessed, runId: string, ours: readonly Witne
   const working = executionsOf(witnessed, runId).filter(
     (execution) => uids.has(execution.jobUid) && hasWorked(execution),
   );
-  const byHand = new Set(ours.filter((job) => job.byHand).map(({ uid }) => uid));
-  // On a node that is lost a process lives on unseen. Whoever deletes its Job by hand takes away all that tells of it.
-  const isUnseen = ({ jobUid, endedAt }: WitnessedExecution): boolean => byHand.has(jobUid) && endedAt === null;
+  const isUnseen = (execution: WitnessedExecution): boolean => isHiddenByHand(witnessed, execution);
   // Several pods of one Job are what its author asked for, with a backoffLimit or a policy of replacement.
   return pairsOf(working)
     .filter(([a, b]) => a.jobUid !== b.jobUid && !isUnseen(a) && !isUnseen(b))

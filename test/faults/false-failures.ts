@@ -3,6 +3,7 @@ import {
   executionsOf,
   hasWorked,
   isCancel,
+  isHiddenByHand,
   isOurs,
   jobsOf,
   latest,
@@ -127,7 +128,7 @@ function workAfterCancel({ run, witnessed, limits }: Scene): readonly string[] {
   return [
     ...began.map(({ jobUid }) => `cancelled, and Job ${jobUid} began work afterwards`),
     ...atWork
-      .filter(({ endedAt }) => late(endedAt))
+      .filter((execution) => late(execution.endedAt) && !isHiddenByHand(witnessed, execution))
       .map(({ jobUid }) => `cancelled, and Job ${jobUid} is still at work`),
     ...ours
       .filter(

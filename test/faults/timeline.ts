@@ -78,6 +78,13 @@ export const executionsOf = ({ executions }: Witnessed, runId: string): readonly
     .filter((execution) => execution.runId === runId)
     .toSorted((a, b) => a.startedAt.getTime() - b.startedAt.getTime());
 
+/**
+ * It lives on unseen, on a node that is lost, and a person deleted its Job: whoever does that takes away all by which
+ * the functions could end it.
+ */
+export const isHiddenByHand = ({ jobs }: Witnessed, { jobUid, endedAt }: WitnessedExecution): boolean =>
+  endedAt === null && jobs.some(({ uid, byHand }) => uid === jobUid && byHand);
+
 /** It has begun the flow. */
 export const hasWorked = ({ outcome }: WitnessedExecution): boolean => outcome !== 'nothing-to-do';
 

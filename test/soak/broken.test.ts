@@ -36,6 +36,10 @@ const breaks: Readonly<Record<string, { readonly edit: Edit; readonly want: read
     },
     want: ['U'],
   },
+  'a cancel while a lost node hides a pod that outlived its Job': {
+    edit: { file: 'functions/core/reconcile-rules.ts', from: 'observed.hasLivePod', to: 'false' },
+    want: ['F', 'Cancelled'],
+  },
   'a task retry whose Job is lost before it starts': {
     edit: {
       file: 'functions/core/dispatch-plan.ts',

@@ -44,6 +44,14 @@ export const safeguardScenarios: Readonly<Record<string, Safeguarded>> = {
     scenario: aScenario({ runs: [aRun({ plays: [noNodeYet] })], acts: [act('cancel', 40 * second)] }),
     end: 'Cancelled',
   },
+  'a cancel while a lost node hides a pod that outlived its Job': {
+    scenario: aScenario({
+      runs: [aRun({ plays: [{ kind: 'node-lost' }] })],
+      acts: [act('delete-job', 138 * second), act('cancel', 143 * second)],
+    }),
+    // The zombie killer’s: it hears no heartbeat.
+    end: 'Failed',
+  },
   'a task retry whose Job is lost before it starts': {
     scenario: aScenario({
       // It ends just when whatever went wrong must have been repaired.

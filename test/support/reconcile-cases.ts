@@ -387,6 +387,19 @@ export const cases: Record<string, Case> = {
     want: 'restore-run jobless-claim-covers-a-newer-state',
   },
   'no Job, Cancelling': { run: cancelling('-1m'), jobs: [], want: 'cancel-run cancelled-without-a-job' },
+  'no Job, Cancelling, and a pod is left': {
+    run: cancelling('-1m'),
+    jobs: [],
+    pods: [aPod()],
+    want: 'wait cancelled-without-a-job',
+    wantWhy: /a pod of it is still there/u,
+  },
+  'no Job, Cancelling, and a pod is left that has ended': {
+    run: cancelling('-1m'),
+    jobs: [],
+    pods: [aPod({ phase: 'Succeeded' })],
+    want: 'cancel-run cancelled-without-a-job',
+  },
   'no Job, Running': { run: atWork, jobs: [], want: 'wait running-without-a-job', wantWhy: /zombie/u },
   'no Job, Running, a task retry waits': {
     run: { ...atWork, waitingTaskRuns: 1 },
