@@ -286,6 +286,11 @@ describe('F: no false Failed, and no cancelled run at work', () => {
         jobs: [aJob({ finishedAt: at('+12m') })],
         executions: [anExecution({ endedAt: at('+12m'), outcome: 'killed' })],
       },
+      'a cancelled run that stays at work, in a Job that nobody asked to go': {
+        runs: [aRun(rows(scheduled, claimed, running, { at: '+30s', state: 'Cancelling' }), { deletedAt: at('+1m') })],
+        jobs: [gone],
+        executions: [anExecution({ endedAt: null, outcome: 'working' })],
+      },
       'our Cancelled while the pod works': {
         runs: [
           aRun(
@@ -302,6 +307,12 @@ describe('F: no false Failed, and no cancelled run at work', () => {
       },
     },
     {
+      'a cancelled run at work on a lost node, whose Job is being deleted': {
+        runs: [aRun(rows(scheduled, claimed, running, { at: '+30s', state: 'Cancelling' }), { deletedAt: at('+1m') })],
+        jobs: [aJob({ finishedAt: null })],
+        executions: [anExecution({ endedAt: null, outcome: 'working' })],
+        requests: [{ ...deletion, at: at('+150s') }],
+      },
       'a cancelled run at work on a lost node, after a person deleted its Job': {
         runs: [
           aRun(rows(scheduled, claimed, running, { at: '+30s', state: 'Cancelling' }, { at: '+8m', state: 'Failed' })),

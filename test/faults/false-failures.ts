@@ -3,8 +3,8 @@ import {
   executionsOf,
   hasWorked,
   isCancel,
-  isHiddenByHand,
   isOurs,
+  isOutOfReach,
   jobsOf,
   latest,
   msBetween,
@@ -128,7 +128,7 @@ function workAfterCancel({ run, witnessed, limits }: Scene): readonly string[] {
   return [
     ...began.map(({ jobUid }) => `cancelled, and Job ${jobUid} began work afterwards`),
     ...atWork
-      .filter((execution) => late(execution.endedAt) && !isHiddenByHand(witnessed, execution))
+      .filter((execution) => late(execution.endedAt) && !isOutOfReach(witnessed, execution))
       .map(({ jobUid }) => `cancelled, and Job ${jobUid} is still at work`),
     ...ours
       .filter(

@@ -1,12 +1,12 @@
 import {
   cancelledSince,
-  deletionsOf,
   endOfJob,
   executionsOf,
   hasWorked,
   isFinished,
   isLive,
   isOurs,
+  isOutOfReach,
   jobsOf,
   latest,
   msBetween,
@@ -74,8 +74,7 @@ function wrongOf(scene: Scene): Wrong | null {
 
 /** It is being deleted, and stays until its node is back or removed: nobody may take the pod away from under its process. */
 const isHeldByItsNode = ({ witnessed }: Scene, job: WitnessedJob): boolean =>
-  deletionsOf(witnessed, job).length > 0 &&
-  witnessed.executions.some(({ jobUid, endedAt }) => jobUid === job.uid && endedAt === null);
+  witnessed.executions.some((execution) => execution.jobUid === job.uid && isOutOfReach(witnessed, execution));
 
 function ofDeleted(scene: Scene, ours: readonly WitnessedJob[]): Wrong | null {
   const { run, limits } = scene;
