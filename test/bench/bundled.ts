@@ -5,7 +5,7 @@ import path from 'node:path';
 import { build } from 'esbuild';
 
 import { bundleFunctions } from '../../infra/bundle.cjs';
-import { startContainer, type Invoked, type LambdaContainer } from '../support/lambda-container.ts';
+import { startContainer, type Invoked, type LambdaContainer, type Launch } from '../support/lambda-container.ts';
 import type { Lab } from './lab/start.ts';
 
 /** What can be loaded as a function: ours as they are deployed, the stock client, the floor, and nothing at all. */
@@ -56,10 +56,13 @@ export async function coldRun(file: string, lab: Lab, runs: number): Promise<Inv
   return answer;
 }
 
+/** Servers, and within which limits the process runs that uses them. */
+export type Place = Pick<Lab, 'env' | 'report' | 'reset'> & { readonly launch?: Launch };
+
 /** An invocation over that many due runs in a fresh process that has been idle once. */
-export async function warmRun(file: string, lab: Lab, runs: number): Promise<Invoked> {
+export async function warmRun(file: string, lab: Place, runs: number): Promise<Invoked> {
   await lab.reset(0);
-  await using container = await startContainer(file, lab.env);
+  await using container = await startContainer(file, lab.env, lab.launch);
   await invoked(container);
   await lab.reset(runs);
   const answer = await invoked(container);
@@ -67,7 +70,17 @@ export async function warmRun(file: string, lab: Lab, runs: number): Promise<Inv
   return answer;
 }
 
-async function assertCreated(lab: Lab, runs: number): Promise<void> {
+/** An invocation of reconcile over that many Jobs with unfinished runs, in a fresh process: there is no idle one before it. */
+export async function reconcileRun(file: string, lab: Place, jobs: number): Promise<Invoked> {
+  await lab.reset(jobs);
+  await using container = await startContainer(file, lab.env, lab.launch);
+  const answer = await invoked(container);
+  const waiting = answer.result?.counts['waiting'];
+  if (waiting !== jobs) throw new Error(`${String(waiting)} of ${jobs} Jobs were judged.`);
+  return answer;
+}
+
+async function assertCreated(lab: Place, runs: number): Promise<void> {
   const { created } = await lab.report();
   if (created !== runs) throw new Error(`${created} Jobs were created where ${runs} runs were due.`);
 }

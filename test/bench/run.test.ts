@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import path from 'node:path';
 import { describe, it } from 'node:test';
 
-import { interleaved, median, ratios, verdictOf } from './goal.ts';
+import { interleaved, measuredFairly, median, ratios, verdictOf, type BenchOptions, type GoalKind } from './goal.ts';
 
 const run = (...args: readonly string[]) =>
   spawnSync(process.execPath, [path.join(import.meta.dirname, 'run.ts'), ...args], { encoding: 'utf8' });
@@ -51,22 +51,70 @@ describe('a comparison', () => {
   });
 });
 
+describe('a group that misses a goal', () => {
+  const options: BenchOptions = { peer: false, svg: null, show: () => undefined };
+  const cases: Record<string, { kind: GoalKind; figures: readonly number[]; want: number; wantTimes: number }> = {
+    'is measured once more when time is in it': { kind: 'wall', figures: [9, 1], want: 1, wantTimes: 2 },
+    'or CPU': { kind: 'cpu', figures: [9, 1], want: 1, wantTimes: 2 },
+    'and no more than once': { kind: 'cpu', figures: [9, 8, 1], want: 8, wantTimes: 2 },
+    'is believed when it counts': { kind: 'count', figures: [9, 1], want: 9, wantTimes: 1 },
+    'is left alone when it misses none': { kind: 'wall', figures: [4, 1], want: 4, wantTimes: 1 },
+  };
+  for (const [name, { kind, figures, want, wantTimes }] of Object.entries(cases)) {
+    it(name, async () => {
+      let times = 0;
+      const measure = async () => {
+        const figure = figures[times] ?? 0;
+        times += 1;
+        return [{ goal: 'time', figure, unit: 's', limit: 4, because: 'a test' }];
+      };
+      const [seen] = await measuredFairly({ name: 'group', about: 'a test', kind, measure }, options);
+      assert.deepEqual([seen?.figure, times], [want, wantTimes]);
+    });
+  }
+});
+
 describe('npm run bench', () => {
   it('names its groups in --help', () => {
     const { status, stdout } = run('--help');
 
     assert.equal(status, 0);
-    for (const group of ['counters', 'sizes', 'imports', 'back-pressure', 'claim-batches'])
-      assert.match(stdout, new RegExp(`^${group}: `, 'mu'));
+    const [, named = ''] = /--only GROUP,\.\.\. +(.*) \(default: all\)/u.exec(stdout) ?? [];
+    const groups = named.split(', ');
+    for (const group of ['counters', 'claim-batches', 'back-pressure', 'lambda-limits', 'curves', 'peer']) {
+      assert.ok(groups.includes(group), group);
+    }
+    for (const group of groups) assert.match(stdout, new RegExp(`^${group}: `, 'mu'));
   });
 
-  it('refuses a group that there is not, and an unknown flag, in one sentence', () => {
-    for (const args of [['--only', 'speed'], ['--fast']]) {
+  it('refuses in one sentence what there is not, and flags that would do nothing', () => {
+    const nonsense = [
+      ['--only', 'speed'],
+      ['--fast'],
+      ['--only', 'sizes', '--svg', 'curves.svg'],
+      ['--only', 'sizes', '--peer'],
+    ];
+    for (const args of nonsense) {
       const { status, stdout, stderr } = run(...args);
 
       assert.equal(status, 2);
       assert.equal(stdout, '');
       assert.match(stderr, /^.+ See --help\.\n$/u);
+    }
+  });
+
+  it('says what it has not measured, and does not count it', () => {
+    const { status, stdout } = run('--only', 'peer', '--json');
+
+    assert.equal(status, 0);
+    const rows = stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { verdict: string; because: string });
+    assert.ok(rows.length > 0);
+    for (const { verdict, because } of rows) {
+      assert.equal(verdict, 'not measured');
+      assert.match(because, /--peer/u);
     }
   });
 });

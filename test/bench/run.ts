@@ -1,14 +1,26 @@
 import { parseArgs } from 'node:util';
 
 import { versionOfPackage } from '../../infra/local/version.ts';
+import { MissingTool } from '../support/missing-tool.ts';
 import { backPressure } from './back-pressure.ts';
 import { claimBatches } from './claim-batches.ts';
 import { coldStart } from './cold-start.ts';
 import { counters } from './counters.ts';
+import { curves } from './curves.ts';
 import { fanOutCpu, fanOutSpeed } from './fan-out.ts';
-import { verdictOf, type GoalGroup, type GoalKind, type Measurement } from './goal.ts';
+import {
+  hasMissed,
+  measuredFairly,
+  verdictOf,
+  type BenchOptions,
+  type GoalGroup,
+  type GoalKind,
+  type Measurement,
+} from './goal.ts';
 import { imports } from './imports.ts';
+import { lambdaLimits } from './lambda-limits.ts';
 import { lists } from './lists.ts';
+import { peer as peerGroup } from './peer.ts';
 import { planners } from './planners.ts';
 import { sizes } from './sizes.ts';
 import { tick } from './tick.ts';
@@ -26,12 +38,15 @@ const groups: readonly GoalGroup[] = [
   tick,
   backPressure,
   imports,
+  lambdaLimits,
+  curves,
+  peerGroup,
 ];
 
 const trust: Readonly<Record<GoalKind, string>> = {
   count: 'counted: the same on every machine',
-  cpu: 'ratios of CPU times',
-  wall: 'ratios of times on the clock: a miss is measured once more',
+  cpu: 'CPU times and memory: a miss is measured once more',
+  wall: 'times on the clock: a miss is measured once more',
 };
 
 const usage = `Measures the functions goal by goal: against the local servers, and against the stock client in the same run.
@@ -39,14 +54,16 @@ const usage = `Measures the functions goal by goal: against the local servers, a
 Usage: npm run bench [-- OPTION...]
 
   --only GROUP,...  ${groups.map(({ name }) => name).join(', ')} (default: all)
+  --peer            measure what the functions replace as well: the agent of Prefect 1.4.1, with Python 3.11
+  --svg FILE        draw the curves into this file
   --json            one JSON object a line: npm run --silent bench -- --json
   --help            this text
   --version         the version
 
 ${groups.map(({ name, about, kind }) => `${name}: ${about} (${trust[kind]})`).join('\n')}
 
-Exit status: 0 when every goal is met, 1 when one is missed, 2 for bad usage. Writes no files. Times mean something only
-on a machine that does nothing else.
+Exit status: 0 when every goal is met, 1 when one is missed or a tool for --peer is, 2 for bad usage. Writes no file but that
+of --svg. Times mean something only on a machine that does nothing else.
 `;
 
 /** Bad usage: the message is all there is to say. */
@@ -57,6 +74,8 @@ class UsageError extends Error {
 interface Wanted {
   readonly groups: readonly GoalGroup[];
   readonly json: boolean;
+  readonly peer: boolean;
+  readonly svg: string | null;
   readonly text: string | null;
 }
 
@@ -64,6 +83,8 @@ function parseFlags(args: readonly string[]) {
   try {
     const options = {
       only: { type: 'string' },
+      peer: { type: 'boolean', default: false },
+      svg: { type: 'string' },
       json: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
       version: { type: 'boolean', default: false },
@@ -80,10 +101,23 @@ function groupNamed(name: string): GoalGroup {
   throw new UsageError(`There is no group "${name}": name ${groups.map((group) => group.name).join(', ')}.`);
 }
 
+/** A flag for one group says nothing to the others. */
+function assertUseful(wanted: readonly GoalGroup[], { peer, svg }: { peer: boolean; svg?: string }): void {
+  const uses = [
+    { flag: '--svg', isGiven: svg !== undefined, group: curves },
+    { flag: '--peer', isGiven: peer, group: peerGroup },
+  ];
+  const idle = uses.find(({ isGiven, group }) => isGiven && !wanted.includes(group));
+  if (idle !== undefined) throw new UsageError(`${idle.flag} does nothing without the group ${idle.group.name}.`);
+}
+
 function wantedBy(args: readonly string[]): Wanted {
-  const { only, json, help, version } = parseFlags(args);
+  const flags = parseFlags(args);
+  const { only, peer, svg, json, help, version } = flags;
+  const wanted = only?.split(',').map(groupNamed) ?? groups;
+  assertUseful(wanted, flags);
   const text = version ? `${versionOfPackage()}\n` : null;
-  return { groups: only?.split(',').map(groupNamed) ?? groups, json, text: help ? usage : text };
+  return { groups: wanted, peer, svg: svg ?? null, json, text: help ? usage : text };
 }
 
 const figureOf = ({ figure, unit }: Measurement): string => (figure === null ? '-' : `${figure} ${unit}`);
@@ -97,9 +131,8 @@ const columns = (measurement: Measurement): readonly string[] => [
   measurement.because,
 ];
 
-/** Lines of cells, each column as wide as its widest cell, with the verdict in front. */
-function tableOf(measurements: readonly Measurement[]): string {
-  const rows = measurements.map(columns);
+/** Lines of cells, each column as wide as its widest cell. */
+function tableOf(rows: readonly (readonly string[])[]): string {
   const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
   const lines = rows.map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  '));
   return lines.map((line) => `  ${line.trimEnd()}\n`).join('');
@@ -111,20 +144,21 @@ const jsonOf = (group: GoalGroup, measurements: readonly Measurement[]): string 
     .map((line) => `${line}\n`)
     .join('');
 
-const hasMissed = (measurements: readonly Measurement[]): boolean =>
-  measurements.some((measurement) => verdictOf(measurement) === 'MISSED');
-
-/** A clock on the wall runs for the whole machine: what it shows is believed the second time. */
-async function measuredFairly(group: GoalGroup): Promise<readonly Measurement[]> {
-  const first = await group.measure();
-  return group.kind === 'wall' && hasMissed(first) ? group.measure() : first;
+/** Figures that are no goals, with the names of their columns on top. */
+function shown(group: GoalGroup, json: boolean): BenchOptions['show'] {
+  return (rows) => {
+    const heads = Object.keys(rows[0] ?? {});
+    const cells = rows.map((row) => heads.map((head) => String(row[head])));
+    const lines = rows.map((row) => `${JSON.stringify({ group: group.name, ...row })}\n`).join('');
+    process.stdout.write(json ? lines : `${tableOf([heads, ...cells])}\n`);
+  };
 }
 
 /** Measures one group, prints it, and says whether all its goals are met. */
-async function runGroup(group: GoalGroup, json: boolean): Promise<boolean> {
+async function runGroup(group: GoalGroup, { json, peer, svg }: Wanted): Promise<boolean> {
   if (!json) process.stdout.write(`${group.name}: ${group.about}\n`);
-  const measurements = await measuredFairly(group);
-  process.stdout.write(json ? jsonOf(group, measurements) : `${tableOf(measurements)}\n`);
+  const measurements = await measuredFairly(group, { peer, svg, show: shown(group, json) });
+  process.stdout.write(json ? jsonOf(group, measurements) : `${tableOf(measurements.map(columns))}\n`);
   return !hasMissed(measurements);
 }
 
@@ -135,14 +169,15 @@ async function main(args: readonly string[]): Promise<number> {
     return 0;
   }
   let isMet = true;
-  for (const group of wanted.groups) isMet = (await runGroup(group, wanted.json)) && isMet;
+  for (const group of wanted.groups) isMet = (await runGroup(group, wanted)) && isMet;
   return isMet ? 0 : 1;
 }
 
 try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (error) {
-  if (!(error instanceof UsageError)) throw error;
-  process.stderr.write(`${error.message.replace(/\.?$/u, '.')} See --help.\n`);
-  process.exitCode = 2;
+  if (!(error instanceof UsageError || error instanceof MissingTool)) throw error;
+  const advice = error instanceof UsageError ? ' See --help.' : '';
+  process.stderr.write(`${error.message.replace(/\.?$/u, '.')}${advice}\n`);
+  process.exitCode = error instanceof UsageError ? 2 : 1;
 }

@@ -44,6 +44,12 @@ export interface LambdaContainer extends AsyncDisposable {
   end(): Promise<readonly string[]>;
 }
 
+/** Through what a container's process is started: a program that sets limits and becomes Node. */
+export interface Launch {
+  readonly execPath: string;
+  readonly execArgv: readonly string[];
+}
+
 /** The next message; an error that carries what the process said last when it ends instead. */
 async function messageFrom<T>(child: ChildProcess, complaints: Promise<string>): Promise<T> {
   const ended = once(child, 'exit').then(async () => {
@@ -53,12 +59,19 @@ async function messageFrom<T>(child: ChildProcess, complaints: Promise<string>):
   return message;
 }
 
+const plainly: Launch = { execPath: process.execPath, execArgv: [] };
+
 /** Loads the bundle at `file` as Lambda would: with these variables, and log settings as serverless.yml has them. */
-export async function startContainer(file: string, env: Readonly<Record<string, string>>): Promise<LambdaContainer> {
+export async function startContainer(
+  file: string,
+  env: Readonly<Record<string, string>>,
+  { execPath, execArgv }: Launch = plainly,
+): Promise<LambdaContainer> {
   const lambda = { AWS_LAMBDA_LOG_FORMAT: 'JSON', AWS_LAMBDA_LOG_LEVEL: 'INFO', AWS_LAMBDA_FUNCTION_NAME: 'local' };
   const child = fork(path.join(import.meta.dirname, 'lambda-container.cjs'), [file], {
     env: { ...lambda, ...env },
-    execArgv: [],
+    execPath,
+    execArgv: [...execArgv],
     silent: true,
   });
   const output = text(child.stdout ?? Readable.from([]));

@@ -39,7 +39,7 @@ export async function startKubernetesApi(options: KubernetesApiOptions): Promise
 }
 
 /** A kubeconfig with one cluster, one user and one context, all named `local`. */
-function kubeconfigText(access: { server: string; caPem: string; user: string; token: string }): string {
+export function kubeconfigText(access: { server: string; caPem: string; user: string; token: string }): string {
   const cluster = {
     server: access.server,
     'certificate-authority-data': Buffer.from(access.caPem).toString('base64'),
