@@ -237,6 +237,11 @@ describe('F: no false Failed, and no cancelled run at work', () => {
   const early = [anExecution({ outcome: 'nothing-to-do', endedAt: at('+5s') })];
   const secondJob = aJob({ uid: 'uid-2', name: 'etl-2', key: '4', createdAt: at('+14m'), finishedAt: at('+15m') });
   const late = anExecution({ jobUid: 'uid-2', startedAt: at('+841s'), endedAt: at('+15m') });
+  const byHand = { ...gone, deletedAt: at('+25s'), finishedAt: null, byHand: true };
+  const hidden = {
+    runs: [aRun(rows(scheduled, claimed, running, failed('+7m')))],
+    executions: [anExecution({ endedAt: null, outcome: 'working' })],
+  };
   suite(
     'F',
     {
@@ -291,6 +296,7 @@ describe('F: no false Failed, and no cancelled run at work', () => {
         jobs: [gone],
         executions: [anExecution({ endedAt: null, outcome: 'working' })],
       },
+      'Failed while a process lives on unseen, whose Job a person deleted': { ...hidden, jobs: [byHand] },
       'our Cancelled while the pod works': {
         runs: [
           aRun(
@@ -319,6 +325,10 @@ describe('F: no false Failed, and no cancelled run at work', () => {
         ],
         jobs: [{ ...gone, deletedAt: at('+25s'), finishedAt: null, byHand: true }],
         executions: [anExecution({ endedAt: null, outcome: 'working' })],
+      },
+      'Failed for the next Job, while a process lives on unseen, whose Job a person deleted': {
+        ...hidden,
+        jobs: [byHand, aJob({ uid: 'uid-2', name: 'etl-2', key: 'v3', createdAt: at('+5m'), finishedAt: at('+6m') })],
       },
       'Failed after the pod died': {
         runs: [aRun(rows(scheduled, claimed, running, failed('+90s')))],

@@ -3,6 +3,7 @@ import {
   executionsOf,
   hasWorked,
   isCancel,
+  isHiddenByHand,
   isOurs,
   isOutOfReach,
   jobsOf,
@@ -11,7 +12,7 @@ import {
   wantedOf,
   type Violation,
 } from './timeline.ts';
-import type { Limits, Witnessed, WitnessedRun, WitnessedState } from './witness.ts';
+import type { Limits, Witnessed, WitnessedExecution, WitnessedRun, WitnessedState } from './witness.ts';
 
 interface Scene {
   readonly witnessed: Witnessed;
@@ -90,10 +91,15 @@ function overAProcess({ run, witnessed }: Scene): readonly string[] {
   const working = executionsOf(witnessed, run.id).filter(
     (execution) => hasWorked(execution) && created.get(execution.jobUid)?.stackId === stackId,
   );
+  // The run went on in another Job since, and it is that Job which is judged.
+  const isBygone = (execution: WitnessedExecution, at: Date): boolean =>
+    isHiddenByHand(witnessed, execution) &&
+    [...created.values()].some(({ createdAt }) => createdAt > execution.startedAt && createdAt < at);
   return run.history.flatMap((row, place) => {
     if (!isOurEnd(run.history, place, stackId)) return [];
     const next = run.history.slice(place + 1).find(({ state }) => state === 'Scheduled');
     return working
+      .filter((execution) => !isBygone(execution, row.at))
       .filter(({ startedAt, endedAt }) => {
         const atWork = startedAt <= row.at && (endedAt === null || endedAt > row.at);
         const later = startedAt > row.at && (next === undefined || startedAt < next.at);
