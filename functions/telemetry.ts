@@ -100,15 +100,22 @@ export const metricNames: readonly string[] = [
   ...Object.values(factMetrics).map(({ name }) => name),
 ];
 
+/**
+ * Facts that are told only where they are more than nothing, as all kinds of outcomes are. A metric is billed for each hour in
+ * which it is written, and what does not happen costs as much as what does (infra/decisions/0020).
+ */
+const toldIfAny: ReadonlySet<string> = new Set(['claimed', 'throttled']);
+
 function addMetrics(metrics: Metrics, report: TickReport): void {
   metrics.addDimension('function', report.function);
   metrics.addMetric('tick_worked', MetricUnit.Count, report.problem === null ? 1 : 0);
   for (const [kind, count] of Object.entries(report.counts)) {
-    metrics.addMetric(outcomeMetrics[kind as Outcome['kind']], MetricUnit.Count, count);
+    if (count > 0) metrics.addMetric(outcomeMetrics[kind as Outcome['kind']], MetricUnit.Count, count);
   }
   for (const [fact, value] of Object.entries(report.facts)) {
     const metric = factMetrics[fact];
-    if (metric !== undefined) metrics.addMetric(metric.name, metric.unit, value);
+    if (metric === undefined || (value === 0 && toldIfAny.has(fact))) continue;
+    metrics.addMetric(metric.name, metric.unit, value);
   }
 }
 

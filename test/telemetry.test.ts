@@ -137,7 +137,22 @@ describe('telemetry', () => {
       for (const outcomes of [[outcome({})], []]) telemetry.tickFinished(summarise('dispatch', outcomes, { facts: {}, problem: null }));
     `);
     const created = lines.filter((line) => '_aws' in line).map((line) => line['created']);
-    assert.deepEqual(created, [1, 0]);
+    assert.deepEqual(created, [1, undefined]);
+  });
+
+  it('makes no metric of what did not happen, but for what is watched and how much there is', async () => {
+    const lines = await linesOf(`
+      const nothing = { due: 0, claimed: 0, create_failed: 0, throttled: 0, oldest_due_age_ms: 0 };
+      telemetry.tickFinished(summarise('dispatch', [], { facts: nothing, problem: null }));
+      telemetry.tickFinished(summarise('dispatch', [], { facts: { claimed: 2, throttled: 1 }, problem: null }));
+    `);
+    const [none, some] = lines
+      .filter((line) => '_aws' in line)
+      .map((line) => Object.fromEntries(Object.entries(line).filter(([, value]) => typeof value === 'number')));
+    assert.deepEqual(none, { tick_worked: 1, due: 0, create_failed: 0, oldest_due_age: 0 });
+    assert.deepEqual(some, { tick_worked: 1, claimed: 2, throttled: 1 });
+    const wide = lines.find((line) => line['message'] === 'tick_finished');
+    assert.deepEqual([wide?.['created'], wide?.['claimed']], [0, 0]);
   });
 
   it('cuts the words of others, and keeps them on their line', async () => {

@@ -188,8 +188,9 @@ describe('the alarms of the stack', () => {
 
   it('look at metrics that the functions write, or that AWS does', async () => {
     const { stack } = await aStack();
-    await quiet(stack, 1);
-    const known = new Set(stack.minutes.flatMap((readings) => [...readings.keys()]));
+    await quiet(stack, 3);
+    // The last minute has nothing new: what is watched is written in every tick.
+    const known = new Set(stack.minutes.at(-1)?.keys());
 
     for (const [name, alarm] of alarms) assert.ok(known.has(metricOfAlarm(alarm)), name);
   });
