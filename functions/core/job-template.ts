@@ -123,6 +123,7 @@ function operatorsChoice(input: TemplateInput): ChosenTemplate | RefusedJob {
   const template = checked(operatorTemplate ?? builtIn, operators);
   if (template.kind === 'refused') return template;
   const job = new LayeredJob(template.document, layer);
+  if (input.profiles.length === 0) return { kind: 'chosen', job, removed: [] };
   return withProfiles(job, input) ?? merged(job, []);
 }
 

@@ -153,7 +153,8 @@ export class Api {
     const start = clock.now().getTime();
     this.#requests += 1;
     const credential: Record<string, string> = token === null ? {} : { authorization: `Bearer ${token.reveal()}` };
-    const signal = AbortSignal.any([call.signal, clock.limit(limitMs)]);
+    const limit = clock.limit(limitMs);
+    const signal = call.signal === limit ? limit : AbortSignal.any([call.signal, limit]);
     try {
       const answer = await session.send({
         ...call,
