@@ -69,6 +69,24 @@ export function parseList(text: string): Parsed<readonly string[]> {
   return isTextList(json.value) ? good(json.value) : bad('must be a list of texts');
 }
 
+const objectName = /^[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]*[a-z0-9])?)*$/u;
+const longestObjectName = 253;
+
+/** How Kubernetes names most of its objects: a DNS subdomain (RFC 1123). */
+export function parseObjectName(text: string): Parsed<string> {
+  return text.length <= longestObjectName && objectName.test(text)
+    ? good(text)
+    : bad(`must be the name of a Kubernetes object; ${JSON.stringify(text)} is none`);
+}
+
+/** A list of such names. */
+export function parseObjectNames(text: string): Parsed<readonly string[]> {
+  const list = parseList(text);
+  if (!list.ok) return list;
+  const wrong = list.value.map(parseObjectName).find(({ ok }) => !ok);
+  return wrong === undefined || wrong.ok ? list : wrong;
+}
+
 const sourcePrefix = /^(?:s3|gs|https?):\/\/[^\s/?#@]+(?:\/[^\s?#]*)?$/u;
 
 /** Prefixes of places: a scheme, a host or bucket, and perhaps the beginning of a path. */

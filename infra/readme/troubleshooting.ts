@@ -99,6 +99,10 @@ export const troubles: readonly Trouble[] = [
   },
   { words: 'is required together with EKS_', remedy: '`eksEndpoint` and `eksCa` belong together: give both, or none' },
   { words: 'must be the name of a namespace', remedy: 'small letters, digits and hyphens, at most 63' },
+  {
+    words: 'must be the name of a Kubernetes object',
+    remedy: '`serviceAccountName`, `imagePullSecrets`: small letters, digits, `-` and `.`, as `kubectl get` prints it',
+  },
   { words: 'must be PEM', remedy: '`prefectCa` is the text of the certificate, with its first and last line' },
   { words: 'must be a UUID', remedy: '`prefectTenantId` is the id, not the name; without the param it is asked for' },
   { words: 'must be a Kubernetes label value', remedy: '`stackId`: letters, digits, `-`, `_` and `.`, at most 63' },

@@ -3,6 +3,7 @@ import path from 'node:path';
 import { describe, it } from 'node:test';
 
 import { paramProblems, type Given } from '../../infra/check-params.ts';
+import { paramNames } from '../../infra/stack-params.ts';
 
 const good: Given = {
   service: 'prefect-serverless-agent',
@@ -91,7 +92,74 @@ const wrong: Readonly<Record<string, { readonly params: Params; readonly want: R
   'profiles without a label': { params: { profiles: '[{template: {}}]' }, want: /^profiles is no template.*`label`/u },
 };
 
+const switches = ['podTokenPlain', 'deleteFinishedJobs', 'sendFlowRunLogs', 'dispatchPaused'];
+const ownSwitches = ['manageAccessEntry', 'scheduleEnabled', 'dashboard', 'savedQueries'];
+const durations = [
+  'pendingGrace',
+  'imageGrace',
+  'podlessGrace',
+  'cancelGrace',
+  'lateRunLimit',
+  'ttlSucceeded',
+  'ttlFailed',
+];
+const numbers = [
+  'maxInFlight',
+  'maxPerTick',
+  'createConcurrency',
+  'logTailLines',
+  'infraRetries',
+  'timeout',
+  'memorySize',
+];
+const choices = ['prefectBackend', 'templatePolicy', 'logLevel', 'network', 'scheduleMinutes', 'reservedConcurrency'];
+const arns = ['secretArn', 'templateObjects', 'alarmTopicArn', 'kmsKeyArn'];
+const each = (names: readonly string[], value: string) => names.map((name) => [name, value] as const);
+
+/** For every param there is, a value that somebody could take for right. */
+const mistaken: ReadonlyMap<string, string> = new Map([
+  ...each([...switches, ...ownSwitches], 'yes'),
+  ...each(durations, '90'),
+  ...each(numbers, '1.5'),
+  ...each(choices, 'default'),
+  ...each(arns, 'arn:aws:iam::111122223333:role/other'),
+  // Any text is a name here, but none is none.
+  ...each(['agentName', 'runnerTokenKey'], ''),
+  ['prefectApi', 'prefect:4200'],
+  ['prefectApiInCluster', 'prefect.prefect.svc'],
+  ['prefectCa', 'ca.pem'],
+  ['prefectTenantId', 'default'],
+  ['podTokenSecret', 'prefect'],
+  ['eksClusterName', 'arn:aws:eks:eu-west-1:111122223333:cluster/prod'],
+  ['eksEndpoint', 'ABC.gr7.eu-west-1.eks.amazonaws.com'],
+  ['eksCa', '-----BEGIN CERTIFICATE-----'],
+  ['namespace', 'Flows'],
+  ['agentLabels', '["a"'],
+  ['stackId', 'flows/prod'],
+  ['jobTemplate', 'template.yaml'],
+  ['serviceAccountName', 'flows:runner'],
+  ['imagePullSecrets', 'registry,Other_Registry'],
+  ['jobEnv', 'KEY'],
+  ['templateSources', 'bucket/folder'],
+  ['profiles', 'gpu=4'],
+  ['labelLimits', 'gpu:4'],
+  ['period', '1m'],
+  ['subnetIds', 'sg-1'],
+  ['securityGroupIds', 'subnet-1'],
+  ['logRetention', '31'],
+]);
+
 describe('the params of a deployment', () => {
+  it('are all refused by their name alone for a value that is near', async () => {
+    assert.deepEqual([...mistaken.keys()].toSorted(), [...paramNames].toSorted());
+    for (const [name, value] of mistaken) {
+      const problems = await paramProblems({ ...good, params: { ...good.params, [name]: value } });
+
+      const told = new Set(problems.map((problem) => problem.split(' ', 1)[0]));
+      assert.deepEqual([...told], [name], `${name}=${value}: ${problems.join('; ')}`);
+    }
+  });
+
   it('are right in the example that the others differ from', async () => {
     assert.deepEqual(await paramProblems(good), []);
   });
