@@ -170,7 +170,9 @@ export class Telemetry {
   }
 
   applied(outcome: Outcome): void {
-    if (outcome.kind === 'waiting') this.#logger.debug('applied', outcomeKeys(outcome));
+    // Nothing was to be done, or what was said stands in the run's own log.
+    if (outcome.kind === 'waiting' || outcome.action === 'log-events')
+      this.#logger.debug('applied', outcomeKeys(outcome));
     else this.#logger.info('applied', outcomeKeys(outcome));
   }
 

@@ -46,6 +46,12 @@ export function untoldDecision(
   return [{ level: 'WARNING', mark, message: `${decided.why} (rule ${decided.rule})`, at: null }];
 }
 
+/**
+ * Of pods everything, as the peer does; of Jobs what went wrong, which it does not tell. That a Job made its pod or ended
+ * well is seen in what follows.
+ */
+const isTold = ({ type, objectKind }: ClusterEvent): boolean => type !== 'Normal' || objectKind === 'Pod';
+
 const inTime = (a: EventEntry, b: EventEntry): number => (a.at?.getTime() ?? 0) - (b.at?.getTime() ?? 0);
 
 /**
@@ -61,7 +67,7 @@ export function untoldEvents(
   const told = new Set(run.eventMarks);
   const entries = new Map<string, EventEntry>();
   for (const event of seen.events) {
-    const entry = about.has(event.objectUid) ? entryOf(event) : null;
+    const entry = about.has(event.objectUid) && isTold(event) ? entryOf(event) : null;
     if (entry !== null && !told.has(entry.mark) && !entries.has(entry.mark)) entries.set(entry.mark, entry);
   }
   return [...entries.values()].toSorted(inTime);

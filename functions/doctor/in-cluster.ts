@@ -111,7 +111,8 @@ async function diagnosed(
   job: JobSnapshot,
   pods: readonly PodSnapshot[],
 ): Promise<Diagnosis> {
-  return diagnose(job, pods, await gateway.listWarnings(visit.limit(10_000)));
+  const { events } = await gateway.listEvents(visit.limit(10_000));
+  return diagnose(job, pods, events);
 }
 
 /** Until the Job has ended, can never start, or the time is over. */

@@ -46,6 +46,12 @@ export type CreateAnswer =
 /** `gone`: 404. `changed`: 409, the UID under that name is another one now. */
 export type DeleteAnswer = { readonly kind: 'deleted' | 'gone' | 'changed' } | Refusal;
 
+export interface EventsRead {
+  readonly events: readonly ClusterEvent[];
+  /** False: there are too many, and only the warnings and the autoscaler's refusals were read. */
+  readonly isWhole: boolean;
+}
+
 export interface ClusterTraffic {
   readonly requests: number;
   readonly connections: number;
@@ -70,8 +76,8 @@ export interface KubernetesGateway {
   listJobs(selector: string, signal: AbortSignal): Promise<readonly JobSnapshot[]>;
   /** Pods with this label selector that are not Succeeded. */
   listPods(selector: string, signal: AbortSignal): Promise<readonly PodSnapshot[]>;
-  /** Warning events of the namespace. */
-  listWarnings(signal: AbortSignal): Promise<readonly ClusterEvent[]>;
+  /** What the cluster said in the namespace, as far back as it keeps it (an hour). */
+  listEvents(signal: AbortSignal): Promise<EventsRead>;
   createJob(job: V1Job, signal: AbortSignal): Promise<CreateAnswer>;
   /** The same, judged by admission and validation and not kept: `created` says that it would be. */
   dryRunJob(job: V1Job, signal: AbortSignal): Promise<CreateAnswer>;

@@ -1,18 +1,38 @@
+import type { ClusterEvent } from '../core/cluster.ts';
 import type { JsonObject } from '../core/json.ts';
 import { Api } from './api.ts';
 import type { KubernetesGateway, KubernetesOptions } from './contract.ts';
 import { JobWriter } from './job-writer.ts';
-import { listAll } from './lists.ts';
+import { listAll, listUpTo } from './lists.ts';
 import { observeEvent, observeJob, observePod } from './observe.ts';
 import { openSession } from './session.ts';
 
 /** More than this of a log is not worth a flow run's page in the UI. */
 const maxLogBytes = 1024 * 1024;
 
+/** Events that are read whole: those of an hour of some four hundred pods, four pages. */
+const mostEvents = 2_000;
+
+/**
+ * What has to be known where there are more: the warnings, and why the autoscaler adds no node, which it says as a Normal
+ * event (kubernetes/autoscaler cluster-autoscaler/processors/status/eventing_scale_up_processor.go).
+ */
+const telling = ['type=Warning', 'reason=NotTriggerScaleUp'];
+
 /** Logs are a courtesy to the reader: whatever keeps them away must not keep the run's outcome away. */
 async function textAt(api: Api, path: string, signal: AbortSignal): Promise<string | null> {
   const answer = await api.send({ method: 'GET', path, signal }).catch(() => null);
   return answer?.status === 200 ? answer.body : null;
+}
+
+/** Null is an event that cannot be read. */
+async function readEvents(api: Api, query: Parameters<typeof listAll>[1]) {
+  const all = await listUpTo(api, { ...query, most: mostEvents }, observeEvent);
+  if (all !== null) return { events: all, isWhole: true };
+  const events: (ClusterEvent | null)[] = [];
+  // One after the other: where the first list does not end, nobody needs the second.
+  for (const fieldSelector of telling) events.push(...(await listAll(api, { ...query, fieldSelector }, observeEvent)));
+  return { events, isWhole: false };
 }
 
 /** Opens nothing: the first request does. */
@@ -24,24 +44,23 @@ export function connectKubernetes(options: KubernetesOptions): KubernetesGateway
   const core = `/api/v1/namespaces/${encodeURIComponent(namespace)}`;
   const jobs = `/apis/batch/v1/namespaces/${encodeURIComponent(namespace)}/jobs`;
   let dropped = 0;
-  const list = async <T>(
-    query: Parameters<typeof listAll>[1],
-    observe: (raw: JsonObject) => T | null,
-  ): Promise<T[]> => {
-    const all = await listAll(api, query, observe);
-    const readable = all.filter((item) => item !== null);
-    dropped += all.length - readable.length;
-    return readable;
+  const readable = <T>(all: readonly (T | null)[]): T[] => {
+    const some = all.filter((item) => item !== null);
+    dropped += all.length - some.length;
+    return some;
   };
+  const list = async <T>(query: Parameters<typeof listAll>[1], observe: (raw: JsonObject) => T | null): Promise<T[]> =>
+    readable(await listAll(api, query, observe));
   return {
     listJobs: (labelSelector, signal) => list({ path: jobs, labelSelector, what: 'list the Jobs', signal }, observeJob),
     listPods: (labelSelector, signal) => {
       const fieldSelector = 'status.phase!=Succeeded';
       return list({ path: `${core}/pods`, labelSelector, fieldSelector, what: 'list the pods', signal }, observePod);
     },
-    listWarnings: (signal) => {
-      const what = 'list the events';
-      return list({ path: `${core}/events`, fieldSelector: 'type=Warning', what, signal }, observeEvent);
+    listEvents: async (signal) => {
+      const query = { path: `${core}/events`, what: 'list the events', signal };
+      const { events, isWhole } = await readEvents(api, query);
+      return { events: readable(events), isWhole };
     },
     createJob: (job, signal) => writer.create(job, signal),
     dryRunJob: (job, signal) => writer.create(job, signal, { dryRun: 'All' }),

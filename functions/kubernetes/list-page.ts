@@ -5,6 +5,8 @@ export interface ListPage<T> {
   readonly items: readonly T[];
   /** Token of the next page; empty on the last one. */
   readonly next: string;
+  /** Objects on the pages after this one, where the server counts them: without selectors. */
+  readonly left?: number;
 }
 
 const opening = '"items":[';
@@ -32,16 +34,17 @@ function cut(page: string): { readonly items: readonly string[]; readonly rest: 
 
 const objectOf = (value: unknown): JsonObject => (isJsonObject(value) ? value : {});
 
-function nextOf(list: JsonObject): string {
-  const next = objectOf(list['metadata'])['continue'];
-  return typeof next === 'string' ? next : '';
+function restOf(list: JsonObject): Omit<ListPage<never>, 'items'> {
+  const { continue: token, remainingItemCount: left } = objectOf(list['metadata']);
+  const next = typeof token === 'string' ? token : '';
+  return typeof left === 'number' ? { next, left } : { next };
 }
 
 /** Null: not a list. */
 function readWhole<T>(page: string, observe: (raw: JsonObject) => T): ListPage<T> | null {
   const list: unknown = JSON.parse(page);
   if (!isJsonObject(list) || !Array.isArray(list['items'])) return null;
-  return { items: list['items'].map((item) => observe(objectOf(item))), next: nextOf(list) };
+  return { items: list['items'].map((item) => observe(objectOf(item))), ...restOf(list) };
 }
 
 /** Null: cut in the wrong places, which shows because a part is not JSON, or because items are left over. */
@@ -51,7 +54,7 @@ function readInParts<T>(page: string, observe: (raw: JsonObject) => T): ListPage
   try {
     const list: unknown = JSON.parse(parts.rest);
     if (!isJsonObject(list) || !Array.isArray(list['items']) || list['items'].length > 0) return null;
-    return { items: parts.items.map((item) => observe(objectOf(JSON.parse(item)))), next: nextOf(list) };
+    return { items: parts.items.map((item) => observe(objectOf(JSON.parse(item)))), ...restOf(list) };
   } catch (error) {
     if (error instanceof SyntaxError) return null;
     throw error;

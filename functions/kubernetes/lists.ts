@@ -19,6 +19,8 @@ export interface ListQuery {
   readonly fieldSelector?: string;
   /** What it is, for messages: `list the Jobs`. */
   readonly what: string;
+  /** A longer list is not read to its end, and one of which the server does not say how long it is. */
+  readonly most?: number;
   readonly signal: AbortSignal;
 }
 
@@ -30,26 +32,34 @@ function pathOf({ path, labelSelector, fieldSelector }: ListQuery, next: string)
   return `${path}?${query.toString()}`;
 }
 
-/** Null: the snapshot expired (410), nothing of this pass may be used. */
-async function onePass<T>(api: Api, query: ListQuery, observe: (raw: JsonObject) => T): Promise<T[] | null> {
+/** Of a snapshot that expired (410), and of a list that is too long, nothing of the pass may be used. */
+type Pass<T> = { readonly kind: 'whole'; readonly found: T[] } | { readonly kind: 'expired' | 'too-long' };
+
+const isTooLong = ({ next, left }: ListPage<unknown>, found: number, { most }: ListQuery): boolean =>
+  most !== undefined && next !== '' && found + (left ?? Infinity) > most;
+
+async function onePass<T>(api: Api, query: ListQuery, observe: (raw: JsonObject) => T): Promise<Pass<T>> {
   const found: T[] = [];
   const tokens = new Set<string>();
   let next = '';
   do {
     const answer = await api.read(pathOf(query, next), query.signal);
-    if (answer.status === 410) return null;
+    if (answer.status === 410) return { kind: 'expired' };
     if (answer.status !== 200) throw api.failure(answer, query.what);
     // Observed page by page, so that a page of several megabytes is gone before the next one comes.
     const page = readPage(answer.body, observe);
     if (page === null) throw api.unreadable(query.what);
     for (const item of page.items) found.push(item);
+    if (isTooLong(page, found.length, query)) return { kind: 'too-long' };
     next = page.next;
-    // A token that came before leads in a circle.
-    if (tokens.has(next) || tokens.size > mostPages) throw api.unreadable(query.what);
+    if (!leadsOn(tokens, next)) throw api.unreadable(query.what);
     tokens.add(next);
   } while (next !== '');
-  return found;
+  return { kind: 'whole', found };
 }
+
+/** A token that came before leads in a circle. */
+const leadsOn = (tokens: ReadonlySet<string>, next: string): boolean => !tokens.has(next) && tokens.size <= mostPages;
 
 /** Null: half an answer, or a page of a proxy. */
 function readPage<T>(body: string, observe: (raw: JsonObject) => T): ListPage<T> | null {
@@ -62,18 +72,29 @@ function readPage<T>(body: string, observe: (raw: JsonObject) => T): ListPage<T>
 }
 
 /**
- * All objects of a collection at one instant, read in pages. The token that comes with a 410 is not used: it continues
- * a list of another instant, and "absent" must mean absent.
+ * All objects of a collection at one instant, read in pages; null when there are more than `most`. The token that comes
+ * with a 410 is not used: it continues a list of another instant, and "absent" must mean absent.
  *
  * @throws BoundaryError
  */
-export async function listAll<T>(api: Api, query: ListQuery, observe: (raw: JsonObject) => T): Promise<readonly T[]> {
-  for (let pass = 0; pass <= restarts; pass += 1) {
-    const found = await onePass(api, query, observe);
-    if (found !== null) return found;
+export async function listUpTo<T>(
+  api: Api,
+  query: ListQuery,
+  observe: (raw: JsonObject) => T,
+): Promise<readonly T[] | null> {
+  for (let tried = 0; tried <= restarts; tried += 1) {
+    const pass = await onePass(api, query, observe);
+    if (pass.kind !== 'expired') return pass.kind === 'whole' ? pass.found : null;
   }
   throw new BoundaryError(
     'CLUSTER_REFUSED',
     `The API server could not ${query.what}: its snapshot expired ${restarts + 1} times before the last page (410). The cluster's etcd compacts too often, or the list is too long; lower the time that finished Jobs stay.`,
   );
 }
+
+/** The same of a list of any length. */
+export const listAll = async <T>(
+  api: Api,
+  query: Omit<ListQuery, 'most'>,
+  observe: (raw: JsonObject) => T,
+): Promise<readonly T[]> => (await listUpTo(api, query, observe)) ?? [];

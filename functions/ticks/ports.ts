@@ -33,7 +33,7 @@ export interface TickDeps<P extends keyof PrefectClient, K extends keyof Kuberne
 
 export type ReconcileDeps = TickDeps<
   'listUnfinishedRuns' | 'readRuns' | 'write',
-  'listJobs' | 'listPods' | 'listWarnings' | 'deleteJob' | 'readLogTail'
+  'listJobs' | 'listPods' | 'listEvents' | 'deleteJob' | 'readLogTail'
 >;
 
 export interface ReconcileSettings {

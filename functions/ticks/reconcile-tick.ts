@@ -94,7 +94,11 @@ class ReconcileTick {
       open.length > 0 || mayHavePodsAlone(unfinished, jobs)
         ? await cluster.listPods(stackSelector(policy.stackId), this.#budget.signal(listMs))
         : [];
-    const events = await this.#readWarnings(cluster, isAnyWithoutRunningPod(open, pods));
+    // An event that cannot be read hides no Job and no pod.
+    const isComplete = cluster.unreadable() === 0;
+    const hasNews =
+      isAnyWithoutRunningPod(open, pods) || pods.some((pod) => hasBegunLately(pod, this.#deps.clock.now()));
+    const events = await this.#readEvents(cluster, hasNews);
     const twins = duplicates(jobs);
     for (const group of twins) this.#reportDuplicates(group);
     this.#record.set({
@@ -106,7 +110,6 @@ class ReconcileTick {
       duplicates: twins.length,
       unreadable_objects: cluster.unreadable(),
     });
-    const isComplete = cluster.unreadable() === 0;
     return planReconcile({ runs, gone, jobs, pods, isComplete, events, policy, now: this.#deps.clock.now() });
   }
 
@@ -125,10 +128,12 @@ class ReconcileTick {
   }
 
   /** Events are words for a diagnosis, never evidence: a list that fails stops nothing. */
-  async #readWarnings(cluster: ReconcileCluster, wanted: boolean) {
+  async #readEvents(cluster: ReconcileCluster, wanted: boolean) {
     if (!wanted) return [];
     try {
-      return await cluster.listWarnings(this.#budget.signal(requestMs));
+      const { events, isWhole } = await cluster.listEvents(this.#budget.signal(requestMs));
+      if (!isWhole) this.#record.set({ events_in_part: 1 });
+      return events;
     } catch (error) {
       const why = error instanceof Error ? error.message : 'no readable answer';
       this.#record.report({
@@ -182,6 +187,14 @@ function mayHavePodsAlone(runs: readonly FlowRun[], jobs: readonly JobSnapshot[]
 
 /** A pod counts in the one tick of the minute in which its flow began, because reconcile remembers nothing. */
 const justNowMs = 60_000;
+
+/** Two ticks: what was said of a pod until its flow began is told even when the first of them is late. */
+const lately = 2 * justNowMs;
+
+const hasBegunLately = ({ containers }: PodSnapshot, now: Date): boolean =>
+  containers.some(
+    ({ role, startedAt }) => role === 'main' && startedAt !== null && now.getTime() - startedAt.getTime() <= lately,
+  );
 
 function slowestPodStart(pods: readonly PodSnapshot[], now: Date): number {
   const starts = pods.flatMap(({ createdAt, containers }) =>

@@ -116,6 +116,8 @@ export const listCases: Readonly<Record<string, ContractCase>> = {
       assert.deepEqual(await pods('spec.nodeName='), [done, fresh]);
       assert.deepEqual(await events('involvedObject.name=done,involvedObject.kind=Job'), ['done']);
       assert.deepEqual(await events('type=Warning'), []);
+      assert.deepEqual((await events('reason=SuccessfulCreate')).toSorted(), ['done', 'fresh']);
+      assert.deepEqual(await events('reason=NotTriggerScaleUp'), []);
       assert.deepEqual(namesOf(await list(cluster, { fieldSelector: 'metadata.name=done' })), ['done']);
     },
   },

@@ -141,7 +141,7 @@ async function holdsForAnswer(sent: Sent): Promise<void> {
   const lists = [
     await gateway.listJobs('a=b', patient()).catch(boundary),
     await gateway.listPods('a=b', patient()).catch(boundary),
-    await gateway.listWarnings(patient()).catch(boundary),
+    await gateway.listEvents(patient()).catch(boundary),
   ];
   assert.ok(isSound(lists));
   const created = await gateway.createJob({ metadata: { name: 'prefect-job-1' } }, patient());

@@ -30,7 +30,7 @@ async function fullNamespace() {
   playRunning(world, runId);
   const [job] = world.jobsOf(runId);
   assert.ok(job !== undefined);
-  world.clock.advance(minute);
+  world.clock.advance(3 * minute);
   const lastTransitionTime = world.clock.now().toISOString();
   for (let n = 1; n < all; n += 1) {
     const id = n < ours ? seedFlowRun(world.prefect, { startTime: at('-1m') }, at('-2m')) : aRunId(n);
