@@ -70,14 +70,26 @@ export async function warmRun(file: string, lab: Place, runs: number): Promise<I
   return answer;
 }
 
-/** An invocation of reconcile over that many Jobs with unfinished runs, in a fresh process: there is no idle one before it. */
-export async function reconcileRun(file: string, lab: Place, jobs: number): Promise<Invoked> {
-  await lab.reset(jobs);
-  await using container = await startContainer(file, lab.env, lab.launch);
+async function reconciled(container: LambdaContainer, jobs: number): Promise<Invoked> {
   const answer = await invoked(container);
   const waiting = answer.result?.counts['waiting'];
   if (waiting !== jobs) throw new Error(`${String(waiting)} of ${jobs} Jobs were judged.`);
   return answer;
+}
+
+/** An invocation of reconcile over that many Jobs with unfinished runs, in a fresh process: there is no idle one before it. */
+export async function reconcileRun(file: string, lab: Place, jobs: number): Promise<Invoked> {
+  await lab.reset(jobs);
+  await using container = await startContainer(file, lab.env, lab.launch);
+  return await reconciled(container, jobs);
+}
+
+/** The second such invocation of a process. */
+export async function warmReconcileRun(file: string, lab: Place, jobs: number): Promise<Invoked> {
+  await lab.reset(jobs);
+  await using container = await startContainer(file, lab.env, lab.launch);
+  await reconciled(container, jobs);
+  return await reconciled(container, jobs);
 }
 
 async function assertCreated(lab: Place, runs: number): Promise<void> {

@@ -22,6 +22,7 @@ import { lambdaLimits } from './lambda-limits.ts';
 import { lists } from './lists.ts';
 import { peer as peerGroup } from './peer.ts';
 import { planners } from './planners.ts';
+import { reconcile } from './reconcile.ts';
 import { sizes } from './sizes.ts';
 import { tick } from './tick.ts';
 
@@ -32,6 +33,7 @@ const groups: readonly GoalGroup[] = [
   planners,
   claimBatches,
   lists,
+  reconcile,
   coldStart,
   fanOutCpu,
   fanOutSpeed,

@@ -15,7 +15,7 @@ export interface LabCluster {
 
 export const labStack = 'bench';
 
-const idOf = (kind: number, n: number): string =>
+export const idOf = (kind: number, n: number): string =>
   `${String(kind).padStart(8, '0')}-0000-4000-8000-${String(n).padStart(12, '0')}`;
 
 const settings = Array.from({ length: 20 }, (_, n) => n);

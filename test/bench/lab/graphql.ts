@@ -1,3 +1,4 @@
+import { idOf } from './cluster.ts';
 import { jsonAnswer, type LocalRequest, type LocalResponse } from '../../../infra/local/http.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -15,9 +16,6 @@ interface LabRun {
 export type LabRuns = Map<string, LabRun & Fields>;
 
 const created = '2026-03-01T02:00:00.000000+00:00';
-
-const idOf = (kind: number, n: number): string =>
-  `${String(kind).padStart(8, '0')}-0000-4000-8000-${String(n).padStart(12, '0')}`;
 
 const image = 'registry.example.com/flows:1.0';
 const runConfig = { type: 'KubernetesRun', __version__: '1.4.1', image, env: { STAGE: 'prod' }, labels: [] };

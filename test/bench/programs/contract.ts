@@ -4,6 +4,8 @@ export interface Task {
   readonly way: string;
   readonly endpoint: string;
   readonly caPem: string;
+  /** The Prefect API, where runs are read too. */
+  readonly prefect?: string;
   /** Jobs to create, or that are listed. */
   readonly jobs: number;
   /** Creates in flight at a time. */

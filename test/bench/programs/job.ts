@@ -23,3 +23,4 @@ export function aJob(n: number): V1Job {
 }
 
 export const jobsPath = '/apis/batch/v1/namespaces/flows/jobs';
+export const podsPath = '/api/v1/namespaces/flows/pods';
