@@ -291,6 +291,16 @@ describe('F: no false Failed, and no cancelled run at work', () => {
         jobs: [aJob({ finishedAt: at('+12m') })],
         executions: [anExecution({ endedAt: at('+12m'), outcome: 'killed' })],
       },
+      'a cancelled run that stays at work, in a Job that was asked to go too late': {
+        runs: [
+          aRun(
+            rows(scheduled, claimed, running, { at: '+10s', state: 'Cancelling' }, { at: '+13m', state: 'Cancelled' }),
+          ),
+        ],
+        jobs: [aJob({ finishedAt: null, deletedAt: at('+12m') })],
+        executions: [anExecution({ endedAt: at('+12m'), outcome: 'killed' })],
+        requests: [{ ...deletion, at: at('+11m') }],
+      },
       'a cancelled run that stays at work, in a Job that nobody asked to go': {
         runs: [aRun(rows(scheduled, claimed, running, { at: '+30s', state: 'Cancelling' }), { deletedAt: at('+1m') })],
         jobs: [gone],
@@ -313,6 +323,16 @@ describe('F: no false Failed, and no cancelled run at work', () => {
       },
     },
     {
+      'a cancelled run at work until its lost node is back, whose Job was asked to go long before': {
+        runs: [
+          aRun(
+            rows(scheduled, claimed, running, { at: '+10s', state: 'Cancelling' }, { at: '+13m', state: 'Cancelled' }),
+          ),
+        ],
+        jobs: [aJob({ finishedAt: null, deletedAt: at('+12m') })],
+        executions: [anExecution({ endedAt: at('+12m'), outcome: 'killed' })],
+        requests: [{ ...deletion, at: at('+150s') }],
+      },
       'a cancelled run at work on a lost node, whose Job is being deleted': {
         runs: [aRun(rows(scheduled, claimed, running, { at: '+30s', state: 'Cancelling' }), { deletedAt: at('+1m') })],
         jobs: [aJob({ finishedAt: null })],

@@ -1,11 +1,11 @@
 import {
   cancelledSince,
+  deletionsOf,
   executionsOf,
   hasWorked,
   isCancel,
   isHiddenByHand,
   isOurs,
-  isOutOfReach,
   jobsOf,
   latest,
   msBetween,
@@ -123,18 +123,22 @@ function workAfterCancel({ run, witnessed, limits }: Scene): readonly string[] {
   const bound = limits.quietAgeMs + limits.cancelGraceMs + limits.repairMs;
   const from = latest(since, witnessed.lastFaultAt);
   const late = (instant: Date | null): boolean => msBetween(from, instant ?? witnessed.endedAt) > bound;
+  const created = jobsOf(witnessed, run.id);
+  const ours = created.filter(({ stackId }) => stackId === witnessed.stackId);
   const atWork = executionsOf(witnessed, run.id).filter(
     (execution) => hasWorked(execution) && (execution.endedAt === null || execution.endedAt > since),
   );
+  // Once its Job is asked to go Kubernetes ends the process, or waits for a lost node to do so: that is no function's.
+  const lettingGoAt = ({ jobUid, endedAt }: WitnessedExecution): Date | null =>
+    created.flatMap((job) => (job.uid === jobUid ? deletionsOf(witnessed, job) : []))[0]?.at ?? endedAt;
   const began = atWork.filter(({ startedAt }) => msBetween(since, startedAt) > limits.quietAgeMs);
-  const ours = jobsOf(witnessed, run.id).filter(({ stackId }) => stackId === witnessed.stackId);
   const claimedAfter = run.history.filter(
     (row) => row.state === 'Submitted' && isOurs(row, witnessed.stackId) && row.at > since,
   );
   return [
     ...began.map(({ jobUid }) => `cancelled, and Job ${jobUid} began work afterwards`),
     ...atWork
-      .filter((execution) => late(execution.endedAt) && !isOutOfReach(witnessed, execution))
+      .filter((execution) => late(lettingGoAt(execution)) && !isHiddenByHand(witnessed, execution))
       .map(({ jobUid }) => `cancelled, and Job ${jobUid} is still at work`),
     ...ours
       .filter(
