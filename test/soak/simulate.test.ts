@@ -57,6 +57,23 @@ describe('a simulated world', () => {
   });
 });
 
+describe('a crowd of Jobs of others', () => {
+  const listsOf = async (crowd: number): Promise<readonly number[]> => {
+    const { witnessed, violations } = await simulate(aScenario({ settings: { crowd } }));
+    assert.deepEqual(violations, []);
+    const lists = witnessed.requests.filter(({ path }) => path.includes('/jobs?'));
+    return [lists.length, lists.filter(({ path }) => path.includes('continue=')).length];
+  };
+
+  it('makes every list of Jobs go on to a second page', async () => {
+    const [[, few], [lists = 0, pages]] = [await listsOf(0), await listsOf(520)];
+    assert.equal(few, 0);
+    assert.ok(lists > 20);
+    // It comes to rest as soon as it may, and that may be between two pages.
+    assert.equal(pages, Math.floor(lists / 2));
+  });
+});
+
 describe('a failing seed', () => {
   const noise: Strike = { row: 49, on: 'words', notBeforeMs: 0, passes: 0, times: 3, effect: { kind: 'drop-before' } };
   const scenario = aScenario({

@@ -62,7 +62,8 @@ function isAtRest(world: SoakWorld, lambda: Lambda, lastActMs: number): boolean 
   const states = world.runs.map(({ id, script }) =>
     script.isForeign ? 'Success' : (world.prefect.tables.flow_run.get(id)?.state ?? 'Success'),
   );
-  return states.every((state) => finished.has(state)) && world.jobs.all.every(({ deletedAt }) => deletedAt !== null);
+  const isLeft = world.jobs.all.some(({ runId, deletedAt }) => deletedAt === null && world.runOf(runId) !== null);
+  return !isLeft && states.every((state) => finished.has(state));
 }
 
 function witnessOf(world: SoakWorld): Witnessed {

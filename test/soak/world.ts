@@ -6,6 +6,7 @@ import type { Authenticate, ClusterState } from '../../infra/local/kubernetes-ap
 import { seedFlow, seedFlowRun, seedTenant } from '../../infra/local/prefect-api/seed.ts';
 import { createPrefectState, type PrefectState } from '../../infra/local/prefect-api/state.ts';
 import { T0 } from '../support/time.ts';
+import { seedCrowd } from './crowd.ts';
 import { JobRecord } from './job-record.ts';
 import { Scheduler, type Actor } from './scheduler.ts';
 import type { RunScript, Scenario } from './scenario.ts';
@@ -79,6 +80,7 @@ export class SoakWorld {
       namespaces: [namespace],
       authenticate: this.#authenticator(),
     });
+    seedCrowd(this.cluster, { namespace, count: scenario.settings.crowd }, T0);
     this.jobs = new JobRecord(this.cluster);
     this.grantRights();
     this.aws.secrets.set(secretArn, this.token);
