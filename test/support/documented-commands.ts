@@ -60,6 +60,7 @@ export const claims: readonly Claim[] = [
     document: readme,
     command: `npx serverless invoke -f dispatch -d '{"doctor":true}' && npx serverless logs -f dispatch -t`,
   },
+  { by: onAws, document: readme, command: 'npx serverless logs -f dispatch --filter tick_finished' },
   { by: onAws, document: readme, command: `npx serverless invoke -f reconcile -d '{"doctor":true}'` },
   { by: hermetic, document: readme, command: 'npm run --silent doctor' },
   {
@@ -71,7 +72,7 @@ export const claims: readonly Claim[] = [
     by: onAws,
     document: availability,
     command:
-      'npx serverless deploy --region eu-central-1 --param stackId=flows-prod --param eksClusterName=prod --param eksEndpoint=… --param eksCa=… …',
+      'npx serverless deploy --region eu-central-1 --param stackId=flows-prod --param eksClusterName=prod --param manageAccessEntry=false --param eksEndpoint=… --param eksCa=… …',
   },
   {
     by: hermetic,
