@@ -10,7 +10,7 @@ const rounds = 5;
 const latencies = [0, 5, 20];
 
 /** The agent takes about 10 ms for each, so this is a few seconds of its work; the functions are done with these before they have begun. */
-const jobs = { agent: 150, ours: 2_000, creates: 1_000, listed: 2_000 };
+const jobs = { agent: 150, ours: 2_000, creates: 1_000, listed: 5_000 };
 
 /** What somebody who runs flows for a living would set, and the most that is allowed. */
 const concurrency = 64;

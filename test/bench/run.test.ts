@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, it } from 'node:test';
 
@@ -85,6 +86,19 @@ describe('npm run bench', () => {
       assert.ok(groups.includes(group), group);
     }
     for (const group of groups) assert.match(stdout, new RegExp(`^${group}: `, 'mu'));
+  });
+
+  it('has a place in the guide for each of its groups', async () => {
+    const { stdout } = run('--help');
+    const guide = await readFile(path.join(import.meta.dirname, '../../infra/guides/performance.md'), 'utf8');
+    const headings = guide.split('\n').filter((line) => line.startsWith('## '));
+    for (const [, group = ''] of stdout.matchAll(/^([a-z-]+): .*\)$/gmu)) {
+      assert.ok(
+        headings.some((heading) => heading.includes(`\`${group}\``)),
+        `a section about ${group}`,
+      );
+      assert.match(guide, new RegExp(`^\\| \`${group}\` \\|`, 'mu'), `limits of ${group}`);
+    }
   });
 
   it('refuses in one sentence what there is not, and flags that would do nothing', () => {

@@ -11,6 +11,7 @@ import os
 import resource
 import signal
 import sys
+import threading
 import time
 
 from prefect.agent.kubernetes import KubernetesAgent
@@ -41,16 +42,24 @@ class CountedAgent(KubernetesAgent):
     def __init__(self, jobs, **options):
         super().__init__(**options)
         self.left, self.work, self.result = jobs, None, None
+        self.lock = threading.Lock()
 
     def on_startup(self):
         self.work = Work()
 
     def _deploy_flow_run_completed_callback(self, future, flow_run_id):
-        super()._deploy_flow_run_completed_callback(future, flow_run_id=flow_run_id)
-        self.left -= 1
-        if self.left == 0:
-            self.result = self.work.done()
-            os.kill(os.getpid(), signal.SIGINT)
+        try:
+            # Raises KeyError for a run that was deployed before the agent had noted that it is being deployed.
+            super()._deploy_flow_run_completed_callback(future, flow_run_id=flow_run_id)
+        finally:
+            self.count()
+
+    def count(self):
+        with self.lock:
+            self.left -= 1
+            if self.left == 0:
+                self.result = self.work.done()
+                os.kill(os.getpid(), signal.SIGINT)
 
 
 def create(jobs):
