@@ -111,6 +111,26 @@ const cases: Record<string, Case> = {
     want: { progress: 'unscheduled', category: 'Unschedulable', since: at('-4m') },
     wantSummary: /Insufficient cpu/u,
   },
+  ...Object.fromEntries(
+    [
+      ['node(s) had untolerated taint {dedicated: gpu}', /untolerated taint \{dedicated: gpu\}\.$/u] as const,
+      ["node(s) didn't match Pod's node affinity/selector", /Pod's node affinity\/selector\.$/u] as const,
+      ['pod has unbound immediate PersistentVolumeClaims', /unbound immediate PersistentVolumeClaims\.$/u] as const,
+    ].map(([said, wantSummary]): [string, Case] => [
+      `no node for it: ${said}`,
+      {
+        pods: [
+          aPod({
+            phase: 'Pending',
+            containers: [],
+            conditions: [condition('PodScheduled=False', 'Unschedulable', `0/3 nodes are available: 3 ${said}.`)],
+          }),
+        ],
+        want: { progress: 'unscheduled', category: 'Unschedulable', hopeless: false },
+        wantSummary,
+      },
+    ]),
+  ),
   'no room for it, and the autoscaler will make none': {
     pods: [
       aPod({
@@ -123,6 +143,7 @@ const cases: Record<string, Case> = {
       anEvent({
         objectKind: 'Pod',
         objectUid: 'pod-uid-1',
+        type: 'Normal',
         reason: 'NotTriggerScaleUp',
         message: 'pod didn’t trigger scale-up: 1 max node group size reached',
       }),

@@ -314,6 +314,12 @@ const stateScenarios: Readonly<Record<string, Scenario>> = {
           scene.cancel();
           await losesItsJob(scene);
         },
+        want: ['wait cancelled-without-a-job'],
+        wantWhy: /a pod of it is still there/u,
+        wantState: 'Cancelling',
+      },
+      {
+        play: async (scene) => releasePod(scene.at, await scene.pod()),
         want: ['cancel-run cancelled-without-a-job'],
         wantState: 'Cancelled',
       },

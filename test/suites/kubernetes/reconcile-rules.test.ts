@@ -8,6 +8,7 @@ import { podScenarios } from '../../support/real-pod-scenarios.ts';
 import { repairScenarios } from '../../support/real-repair-scenarios.ts';
 import { runScenarios } from '../../support/real-run-scenarios.ts';
 import { runScenario } from '../../support/real-scenario.ts';
+import { schedulingScenarios } from '../../support/real-scheduling-scenarios.ts';
 
 const cluster = realCluster();
 
@@ -19,7 +20,8 @@ describe('reconcile on a real control plane', { concurrency: 8 }, () => {
   // Whom a given cluster lets in is not ours to say.
   if (eks === null) return;
 
-  for (const [name, scenario] of Object.entries({ ...podScenarios, ...runScenarios, ...repairScenarios })) {
+  const scenarios = { ...podScenarios, ...schedulingScenarios, ...runScenarios, ...repairScenarios };
+  for (const [name, scenario] of Object.entries(scenarios)) {
     it(withRow(name), async () => {
       for (const rule of await runScenario(cluster, eks, scenario)) fired.add(rule);
     });
