@@ -80,8 +80,12 @@ export const jobRules: readonly JobRule[] = [
   },
   {
     // A flow that runs may stop itself (it polls every 15 s); a pending one never hears (protocol rules 13 and 14).
+    // Where a Failed of ours covers the cancel that is put right first: without its Job such a run is seen no more.
     name: 'run-cancelled',
-    matches: ({ effective, job }) => isCancelRow(effective) && isActive(job),
+    matches: (observed) =>
+      isCancelRow(observed.effective) &&
+      isActive(observed.job) &&
+      !(hasFinished(observed) && observed.covered !== null),
     decide: (observed, rule) => {
       const { effective, policy, now } = observed;
       const since = effective === null ? now : rowAt(effective);

@@ -40,6 +40,14 @@ const breaks: Readonly<Record<string, { readonly edit: Edit; readonly want: read
     edit: { file: 'functions/core/reconcile-rules.ts', from: 'observed.hasLivePod', to: 'false' },
     want: ['F', 'Cancelled'],
   },
+  'a cancel under a Failed whose Job could not start, and nobody saw it': {
+    edit: {
+      file: 'functions/core/reconcile-rules.ts',
+      from: '!(hasFinished(observed) && observed.covered !== null)',
+      to: 'true',
+    },
+    want: ['Failed'],
+  },
   'a task retry whose Job is lost before it starts': {
     edit: {
       file: 'functions/core/dispatch-plan.ts',

@@ -16,6 +16,7 @@ const slowLook: Strike = {
   times: 1,
   effect: { kind: 'slow', ms: 10 * second },
 };
+const readByReconcile = { on: 'read', by: 'reconcile', notBeforeMs: 0, passes: 0, times: 1 } as const;
 /** Its image is there just when reconcile has seen that it is not. */
 const healsMeanwhile: Play = { kind: 'heals', why: 'image', afterMs: 213 * second };
 const noNodeYet: Play = { kind: 'heals', why: 'no-node', afterMs: 8 * minute };
@@ -51,6 +52,17 @@ export const safeguardScenarios: Readonly<Record<string, Safeguarded>> = {
     }),
     // The zombie killer’s: it hears no heartbeat.
     end: 'Failed',
+  },
+  'a cancel under a Failed whose Job could not start, and nobody saw it': {
+    scenario: aScenario({
+      runs: [aRun({ plays: [{ kind: 'never-starts', why: 'image-name' }] })],
+      // Reconcile has read the run for the last time before it writes; what it reads afterwards it may not.
+      strikes: [
+        { ...readByReconcile, row: 38, effect: { kind: 'meanwhile', act: 'cancel', when: 'after' } },
+        { ...readByReconcile, row: 19, effect: { kind: 'answer', status: 401, body: '{}' } },
+      ],
+    }),
+    end: 'Cancelled',
   },
   'a task retry whose Job is lost before it starts': {
     scenario: aScenario({

@@ -21,6 +21,7 @@ import {
   failedOverSuccess,
   failedOverRestart,
   failedByUs,
+  failedOverCancel,
   type Case,
 } from './reconcile-facts.ts';
 
@@ -137,6 +138,12 @@ export const cases: Record<string, Case> = {
     run: failedOverRestart,
     jobs: [failed],
     want: 'restore-run our-write-covers-a-newer-state',
+  },
+  'our Failed covers a cancel, and the Job is still there': {
+    run: failedOverCancel,
+    jobs: [aJob()],
+    want: 'restore-run our-write-covers-a-newer-state',
+    wantWhy: /our Failed lies over a newer Cancelled/u,
   },
   'our Failed ended its own attempt': { run: failedByUs, jobs: [failed], want: 'wait kept-for-its-ttl' },
 

@@ -51,6 +51,10 @@ export const failedOverSuccess = aFlowRun({
 export const failedOverRestart = aFlowRun({
   history: [scheduled, claim, aRow({ state: 'Scheduled', at: '-4m', version: 3 }), ourFailure('-3m', 4)],
 });
+/** Our Failed landed over a cancel; the Job that could not start is still there. */
+export const failedOverCancel = aFlowRun({
+  history: [scheduled, claim, aRow({ state: 'Cancelled', at: '-4m', version: 3 }), ourFailure('-3m', 4)],
+});
 export const failedByUs = aFlowRun({ history: [scheduled, claim, ourFailure('-3m', 3)] });
 export const young = { createdAt: at('-119s') };
 export const crashed = anEndedPod({ exitCode: 1, reason: 'Error' });
