@@ -193,8 +193,8 @@ describe('the bundles under the Lambda runtime client', () => {
         .map((line) => [line['tick_worked'], line['created'], line['due'], line['cluster_latency'] === undefined]),
       [
         [1, 3, 3, false],
-        [0, 0, undefined, true],
-        [1, 0, 0, true],
+        [0, undefined, undefined, true],
+        [1, undefined, 0, true],
       ],
     );
   });
