@@ -3,7 +3,7 @@ import { runSuite, runTests, testFilesIn, thisTerminal } from '../suite.ts';
 
 const about = `Deploys the stack to an emulator of AWS (ministack, with its IAM policies in force) against the local Prefect and
 Kubernetes APIs: secret, invocations, doctor, schedule, logs, update and removal, twice. Lints the packaged templates
-with cfn-lint. Needs Python 3.11; emulator and linter are installed into the cache.`;
+with cfn-lint, and parses each aws command within a sentence of README and guides. Needs Python 3.11; emulator and linter are installed into the cache.`;
 
 async function run(): Promise<number> {
   await ensureAwsPython();
