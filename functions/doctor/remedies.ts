@@ -8,6 +8,8 @@ import { paramOf } from '../variables.ts';
 /** What the advice depends on. */
 export interface About {
   readonly config: Config;
+  /** The cluster's, as far as it is known; null: whoever reads the command has to know it. */
+  readonly region: string | null;
   /** A kubeconfig of the machine's user leads to the cluster: AWS is not asked, and knows nothing to change. */
   readonly hasOwnLogin: boolean;
   /** As STS gives it; null: it was not asked, or did not answer. */
@@ -46,39 +48,51 @@ export function putToken({ runnerToken }: Config): readonly string[] {
   return ['npx serverless deploy --param secretArn=<ARN of the secret with the token>'];
 }
 
+/** An address of EKS says where it is; a stack that asks EKS for the address stands in the region of its cluster. */
+export function clusterRegion(endpoint: string | null, own: string | null): string | null {
+  if (endpoint === null) return own;
+  return /\.(?<region>[a-z]{2}(?:-[a-z]+)+-\d)\.eks\.amazonaws\./u.exec(endpoint)?.groups?.['region'] ?? null;
+}
+
+/** The cluster, for a command line that would take a region of its own otherwise. */
+const clusterFlags = ({ config, region }: About, name: '--name' | '--cluster-name'): string =>
+  `${region === null ? '' : `--region ${region} `}${name} ${config.clusterName}`;
+
 /** Server and CA of the context, with the user's own eyes. */
 const lookAtContext = ['kubectl config view --minify', 'kubectl version'];
 
-export function setCluster({ config, hasOwnLogin }: About): readonly string[] {
-  if (hasOwnLogin) return lookAtContext;
+export function setCluster(about: About): readonly string[] {
+  if (about.hasOwnLogin) return lookAtContext;
   return [
-    `aws eks describe-cluster --name ${config.clusterName} --query 'cluster.[endpoint,certificateAuthority.data]' --output text`,
+    `aws eks describe-cluster ${clusterFlags(about, '--name')} --query 'cluster.[endpoint,certificateAuthority.data]' --output text`,
     'npx serverless deploy --param eksEndpoint=<endpoint> --param eksCa=<certificate authority>',
   ];
 }
 
 /** How far the network lets anybody to the API server. */
-export function openNetwork({ config, hasOwnLogin }: About): readonly string[] {
-  if (hasOwnLogin) return lookAtContext;
+export function openNetwork(about: About): readonly string[] {
+  if (about.hasOwnLogin) return lookAtContext;
   return [
-    `aws eks describe-cluster --name ${config.clusterName} --query cluster.resourcesVpcConfig`,
+    `aws eks describe-cluster ${clusterFlags(about, '--name')} --query cluster.resourcesVpcConfig`,
     'npx serverless deploy --param network=private --param subnetIds=<subnet>,<subnet> --param securityGroupIds=<group>',
   ];
 }
 
-export function createAccessEntry({ config, hasOwnLogin, callerArn }: About): readonly string[] {
-  if (hasOwnLogin) return ['kubectl auth whoami'];
-  const entry = `--cluster-name ${config.clusterName} --principal-arn ${roleArnOf(callerArn)}`;
+const entryFlags = (about: About): string =>
+  `${clusterFlags(about, '--cluster-name')} --principal-arn ${roleArnOf(about.callerArn)}`;
+
+export function createAccessEntry(about: About): readonly string[] {
+  if (about.hasOwnLogin) return ['kubectl auth whoami'];
+  const entry = entryFlags(about);
   return [
     `aws eks describe-access-entry ${entry}`,
     `aws eks create-access-entry ${entry} --type STANDARD --kubernetes-groups ${agentGroup}`,
   ];
 }
 
-export function updateAccessEntry({ config, hasOwnLogin, callerArn }: About): readonly string[] {
-  if (hasOwnLogin) return ['kubectl auth whoami'];
-  const entry = `--cluster-name ${config.clusterName} --principal-arn ${roleArnOf(callerArn)}`;
-  return [`aws eks update-access-entry ${entry} --kubernetes-groups ${agentGroup}`];
+export function updateAccessEntry(about: About): readonly string[] {
+  if (about.hasOwnLogin) return ['kubectl auth whoami'];
+  return [`aws eks update-access-entry ${entryFlags(about)} --kubernetes-groups ${agentGroup}`];
 }
 
 export function applyManifests({ namespace }: Config): readonly string[] {

@@ -23,6 +23,7 @@ import type { HttpTransport } from '../prefect/http.ts';
 import { examinePrefect, type PrefectExam } from '../prefect/examine.ts';
 import type { Secret } from '../secret.ts';
 import { exampleRun } from './example-run.ts';
+import { clusterRegion } from './remedies.ts';
 import type { Wire } from './wire.ts';
 
 export interface Surroundings {
@@ -60,6 +61,11 @@ export class Visit {
   /** A kubeconfig of the machine's user decides whom the cluster sees, and AWS has no say in it. */
   get hasOwnLogin(): boolean {
     return this.surroundings.outside.cluster !== undefined;
+  }
+
+  get region(): string | null {
+    const { AWS_REGION, AWS_DEFAULT_REGION } = this.surroundings.outside.env;
+    return clusterRegion(this.config.clusterAddress?.endpoint ?? null, AWS_REGION || AWS_DEFAULT_REGION || null);
   }
 
   /** Only dispatch has the right to templates in S3 (infra/iam.yml). */

@@ -183,9 +183,10 @@ const broken: Readonly<Record<string, Broken>> = {
   'a security group that swallows connections': {
     wantHop: 'cluster-tcp',
     wantSaw: /10\.0\.0\.7|no connection to it: a security group/,
-    wantDo: /--param network=private/,
+    // The region that the address says: the stack may be in another.
+    wantDo: /^aws eks describe-cluster --region eu-west-3 --name local --query/,
     harm: (world) => ({
-      ...addressed(world, { endpoint: named }),
+      ...addressed(world, { endpoint: 'https://ABC.gr7.eu-west-3.eks.amazonaws.com' }),
       wire: { resolve: async () => ['10.0.0.7'], connect: never },
     }),
   },
@@ -205,7 +206,7 @@ const broken: Readonly<Record<string, Broken>> = {
     wantHop: 'access-entry',
     wantSaw: /401\) of arn:aws:iam::111122223333:role\/prefect-serverless-agent: the cluster has no access entry/,
     wantDo:
-      /^aws eks create-access-entry --cluster-name local --principal-arn arn:aws:iam::111122223333:role\/prefect-serverless-agent --type STANDARD --kubernetes-groups prefect-serverless-agent$/,
+      /^aws eks create-access-entry --region us-east-1 --cluster-name local --principal-arn arn:aws:iam::111122223333:role\/prefect-serverless-agent --type STANDARD --kubernetes-groups prefect-serverless-agent$/,
     harm: (world) => lockOut(world, 0),
   },
   'a clock that is a quarter of an hour off': {
@@ -223,7 +224,8 @@ const broken: Readonly<Record<string, Broken>> = {
   'an access entry without our group': {
     wantHop: 'permissions',
     wantSaw: /7 of 7 rights are missing.*does not give the group prefect-serverless-agent \(it gives viewers/,
-    wantDo: /^aws eks update-access-entry --cluster-name local .*--kubernetes-groups prefect-serverless-agent$/,
+    wantDo:
+      /^aws eks update-access-entry --region us-east-1 --cluster-name local .*--kubernetes-groups prefect-serverless-agent$/,
     harm: (world) => {
       world.kubernetes.state.authenticate = () => ({ user: 'somebody', groups: ['viewers'] });
     },
