@@ -131,4 +131,10 @@ describe('npm run bench', () => {
       assert.match(because, /--peer/u);
     }
   });
+
+  it('ends with a count of its verdicts', () => {
+    const { stdout } = run('--only', 'peer');
+
+    assert.match(stdout, /\n\n3 goals: 0 met, 0 MISSED, 3 not measured, in \d+ s\.\n$/u);
+  });
 });

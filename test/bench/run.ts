@@ -16,6 +16,7 @@ import {
   type GoalGroup,
   type GoalKind,
   type Measurement,
+  type Verdict,
 } from './goal.ts';
 import { imports } from './imports.ts';
 import { lambdaLimits } from './lambda-limits.ts';
@@ -156,12 +157,19 @@ function shown(group: GoalGroup, json: boolean): BenchOptions['show'] {
   };
 }
 
-/** Measures one group, prints it, and says whether all its goals are met. */
-async function runGroup(group: GoalGroup, { json, peer, svg }: Wanted): Promise<boolean> {
+/** Measures one group and prints it. */
+async function runGroup(group: GoalGroup, { json, peer, svg }: Wanted): Promise<readonly Measurement[]> {
   if (!json) process.stdout.write(`${group.name}: ${group.about}\n`);
   const measurements = await measuredFairly(group, { peer, svg, show: shown(group, json) });
   process.stdout.write(json ? jsonOf(group, measurements) : `${tableOf(measurements.map(columns))}\n`);
-  return !hasMissed(measurements);
+  return measurements;
+}
+
+/** One line at the end: what somebody wants to know who comes back after ten minutes. */
+function summaryOf(measurements: readonly Measurement[], ms: number): string {
+  const verdicts = measurements.map(verdictOf);
+  const count = (wanted: Verdict): string => `${verdicts.filter((each) => each === wanted).length} ${wanted}`;
+  return `${verdicts.length} goals: ${count('met')}, ${count('MISSED')}, ${count('not measured')}, in ${Math.round(ms / 1_000)} s.\n`;
 }
 
 async function main(args: readonly string[]): Promise<number> {
@@ -170,9 +178,11 @@ async function main(args: readonly string[]): Promise<number> {
     process.stdout.write(wanted.text);
     return 0;
   }
-  let isMet = true;
-  for (const group of wanted.groups) isMet = (await runGroup(group, wanted)) && isMet;
-  return isMet ? 0 : 1;
+  const begun = performance.now();
+  const all: Measurement[] = [];
+  for (const group of wanted.groups) all.push(...(await runGroup(group, wanted)));
+  if (!wanted.json) process.stdout.write(summaryOf(all, performance.now() - begun));
+  return hasMissed(all) ? 1 : 0;
 }
 
 try {
