@@ -42,10 +42,12 @@ class Params {
   async asyncInit() {
     const { processedInput, configurationInput } = this.serverless;
     if (!['package', 'deploy', 'deploy function'].includes(processedInput.commands.join(' '))) return;
-    const typed = processedInput.options.param ?? [];
+    const pairs = processedInput.options.param ?? [];
+    const typed = pairs.filter((pair) => pair.includes('='));
     const { provider } = this.serverless.configSchemaHandler.schema.properties;
     const stage = this.options.stage ?? configurationInput.provider.stage;
     const problems = [
+      ...pairs.filter((pair) => !pair.includes('=')).map(withoutValue),
       ...typed.filter((pair) => pair.includes('\n')).map(severalLines),
       ...(await load('infra/check-params.ts').paramProblems({
         service: configurationInput.service,
@@ -61,6 +63,9 @@ class Params {
     throw new this.serverless.classes.Error(`Nothing was packaged, because of the params:\n${lines}`, 'WRONG_PARAMS');
   }
 }
+
+/** Serverless itself would say so once for each place where any param is used. */
+const withoutValue = (name) => `${name} has no value: type it as --param ${name}=<value>`;
 
 /** Serverless itself would pass on the first line alone. */
 const severalLines = (pair) =>

@@ -24,6 +24,14 @@ describe('a deployment with wrong params', () => {
     assert.deepEqual(names, ['--region', 'netwrok', 'logRetention', 'timeout', 'maxInFlight']);
   });
 
+  it('names what was typed without a value by the name that was typed', async () => {
+    const said = await refused([...typed(requiredParams), '--param', 'maxInFlight']);
+
+    assert.deepEqual(said.match(/(?<=^  - ).+/gmu), [
+      'maxInFlight has no value: type it as --param maxInFlight=<value>',
+    ]);
+  });
+
   it('says that the command line carries one line only', async () => {
     const said = await refused(typed({ ...requiredParams, jobEnv: 'A=1\nB=2' }));
 
