@@ -16,7 +16,6 @@ const options = {
   platform: 'node',
   target: 'node24',
   mainFields: ['module', 'main'],
-  minify: true,
   legalComments: 'none',
   metafile: true,
   logLevel: 'warning',
@@ -62,12 +61,13 @@ const filesOf = ({ metafile }) =>
 const namedBy = ({ metafile }) =>
   Object.values(metafile.outputs).flatMap((output) => output.imports.map((imported) => imported.path));
 
-async function bundleFunction(name, folder) {
+async function bundleFunction(name, folder, minify) {
   await rm(folder, { recursive: true, force: true });
   const modules = new Map();
   const bundle = (entry, { file, whole }) =>
     build({
       ...options,
+      minify,
       ...entry,
       outfile: path.join(folder, file),
       plugins: whole ? [] : [setApart(modules)],
@@ -84,11 +84,11 @@ async function bundleFunction(name, folder) {
   return { name, files: built.flatMap(filesOf) };
 }
 
-async function bundleFunctions(names, outdir) {
+async function bundleFunctions(names, outdir, { minify = true } = {}) {
   await mkdir(outdir, { recursive: true });
   // For runs on this machine, where the repository's own package.json says ESM. It does not go into the zip.
   await writeFile(path.join(outdir, 'package.json'), '{ "type": "commonjs" }\n');
-  return Promise.all(names.map((name) => bundleFunction(name, path.join(outdir, name))));
+  return Promise.all(names.map((name) => bundleFunction(name, path.join(outdir, name), minify)));
 }
 
 /** Serverless plugin: `serverless deploy` bundles by itself, there is no build step to forget. */

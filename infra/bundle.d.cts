@@ -14,6 +14,10 @@ export interface BundledFunction {
 
 /**
  * Bundles `functions/<name>.ts` into `<outdir>/<name>/`: index.js with the handler, and a file for each package that
- * the sources load lazily. Those folders are made anew. Rejects with esbuild's own error.
+ * the sources load lazily. Minified, unless a profile is to name what it shows. Those folders are made anew. Rejects with esbuild's own error.
  */
-export function bundleFunctions(names: readonly string[], outdir: string): Promise<readonly BundledFunction[]>;
+export function bundleFunctions(
+  names: readonly string[],
+  outdir: string,
+  options?: { readonly minify?: boolean },
+): Promise<readonly BundledFunction[]>;

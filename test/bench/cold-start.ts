@@ -1,4 +1,5 @@
 import { bundleAll, coldRun } from './bundled.ts';
+import { showColdProfile } from './cold-profile.ts';
 import { interleaved, median, ratios, rounded, type GoalGroup, type Measurement } from './goal.ts';
 import { startLab } from './lab/start.ts';
 
@@ -11,7 +12,8 @@ export const coldStart: GoalGroup = {
   name: 'cold-start',
   about: `a cold dispatch of ${due} runs, median of ${rounds} fresh processes each`,
   kind: 'cpu',
-  measure: async (): Promise<readonly Measurement[]> => {
+  measure: async ({ show }): Promise<readonly Measurement[]> => {
+    await showColdProfile(due, show);
     await using programs = await bundleAll();
     await using lab = await startLab({ runs: 0, jobs: 0, latencyMs: 0 });
     const { dispatch, floor, nothing } = programs;

@@ -18,6 +18,35 @@ async function run(folder: string, line: string): Promise<string> {
   return stdout.trim();
 }
 
+/** What both functions work with: a folder, or files by their names. What else both carried, one carried for the other. */
+const shared: readonly { readonly folder: string; readonly files?: readonly string[]; readonly why: string }[] = [
+  { folder: 'functions', why: 'configuration, telemetry and the entry' },
+  { folder: 'functions/aws', files: ['eks-cluster', 'eks-token', 'runner-token', 'sdk-failures'], why: 'the login' },
+  { folder: 'functions/kubernetes', why: 'one connection, its lists and its writes' },
+  { folder: 'functions/prefect', why: 'one API' },
+  {
+    folder: 'functions/core',
+    files: ['flow-run', 'guarded-write', 'history', 'job-identity', 'json', 'ownership', 'states', 'tick-report'],
+    why: 'what a claim and a Job are, and how a state is written',
+  },
+  { folder: 'functions/core', files: ['detectors'], why: 'each sees something that no single run shows' },
+  { folder: 'functions/ticks', files: ['budget', 'guarded-write', 'ports', 'tick-record'], why: 'what a tick is' },
+  {
+    folder: 'functions/core',
+    files: ['template-parts', 'template-rules', 'template-shape'],
+    why: 'both refuse a configuration whose template is none',
+  },
+  { folder: 'functions/templates', files: ['public-address'], why: 'and one whose sources lead nowhere' },
+];
+
+/** A module without code left still has its few bytes of wrapping. */
+const wrappingBytes = 100;
+
+const isShared = (input: string): boolean => {
+  const { dir, name } = path.posix.parse(input);
+  return shared.some(({ folder, files }) => folder === dir && (files?.includes(name) ?? true));
+};
+
 describe('the bundles', () => {
   let folder = '';
   let bundles: readonly BundledFunction[] = [];
@@ -78,6 +107,19 @@ describe('the bundles', () => {
     assert.ok(!sources('dispatch').includes('functions/ticks/reconcile-tick.ts'));
     assert.ok(sources('reconcile').includes('functions/ticks/reconcile-tick.ts'));
     assert.ok(!sources('reconcile').includes('functions/ticks/dispatch-tick.ts'));
+  });
+
+  it('carry nothing of ours for the sake of the other function', () => {
+    const modules = (name: string): readonly string[] =>
+      fileOf(name, 'index.js').inputs.flatMap(({ input, bytes }) =>
+        bytes > wrappingBytes && input.startsWith('functions/') ? [input] : [],
+      );
+    const others = new Set(modules('reconcile'));
+
+    assert.deepEqual(
+      modules('dispatch').filter((input) => others.has(input) && !isShared(input)),
+      [],
+    );
   });
 
   it('have a handler under the name that serverless.yml gives', async () => {
