@@ -17,7 +17,8 @@ Usage: npm run --silent doctor -- [OPTION...]
   --version      the version
 
 The configuration comes from the environment variables of the functions. With EKS_CLUSTER_NAME the login is that of the
-functions, with the AWS credentials of the shell; without it, or with one of the flags, that of the kubeconfig. In the functions themselves: npx serverless invoke -f reconcile -d '{"doctor":true}'
+functions, with the AWS credentials of the shell; without it, or with one of the flags, that of the kubeconfig.
+In the functions themselves: npx serverless invoke -f reconcile -d '{"doctor":true}'
 
 Exit status: 0 all well, 1 a hop is broken, 2 bad usage.
 `;
