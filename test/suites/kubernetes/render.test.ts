@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
 import { before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
@@ -10,6 +11,7 @@ import type { ApiAnswer } from '../../kube/api-call.ts';
 import { STACK } from '../../support/builders.ts';
 import { finished, type Finished } from '../../support/command.ts';
 import { goodRuns } from '../../support/hostile-runs.ts';
+import { openKubectl } from '../../support/kubectl.ts';
 import { realCluster, type EksLogin } from '../../support/real-cluster.ts';
 import { openNamespace, openStackNamespace } from '../../support/real-namespace.ts';
 import { generatedRuns } from './job-corpus.ts';
@@ -94,6 +96,42 @@ describe('the YAML that render prints', () => {
       assert.deepEqual(understood(yaml), understood(json), name);
     }
     assert.ok(taken >= 20, `only ${taken} Jobs were taken`);
+  });
+});
+
+describe('render, piped into kubectl create --dry-run=server', () => {
+  const { eks, kubectl: binary } = access;
+  if (eks === null || binary === null) return;
+  const create = ['create', '--dry-run=server', '--validate=strict', '-f', '-', '--output', 'name'];
+
+  for (const [format, args] of Object.entries({ YAML: [], 'YAML with --explain': ['--explain'] })) {
+    it(`is a Job that the API server would create: ${format}`, async () => {
+      await using kubectl = await openKubectl(binary, await readFile(access.kubeconfig, 'utf8'));
+      const cluster = await openNamespace(access, 'render-kubectl');
+      const asked = Object.values(goodRuns).map(async (runConfig) => {
+        const { status, stdout, stderr } = await render({ cluster, login: eks, runConfig, args });
+        assert.equal(status, 0, stderr);
+        return kubectl.run(create, stdout);
+      });
+
+      for (const { status, stdout, stderr } of await Promise.all(asked)) {
+        assert.deepEqual([status, stderr], [0, '']);
+        assert.match(stdout, /^job\.batch\/prefect-job-[\da-f]+\n$/u);
+      }
+      assert.deepEqual(itemsOf(await cluster.call(`GET ${jobsPath(cluster)}`)), []);
+    });
+  }
+
+  it('is refused by kubectl where the author made up a field', async () => {
+    await using kubectl = await openKubectl(binary, await readFile(access.kubeconfig, 'utf8'));
+    const cluster = await openNamespace(access, 'render-kubectl');
+    const runConfig = { job_template: 'spec: {template: {spec: {nodeSelectr: {pool: gpu}}}}' };
+    const { stdout } = await render({ cluster, login: eks, runConfig });
+
+    const { status, stderr } = await kubectl.run(create, stdout);
+
+    assert.equal(status, 1);
+    assert.match(stderr, /unknown field "spec\.template\.spec\.nodeSelectr"/u);
   });
 });
 
