@@ -73,12 +73,6 @@ export const jobRules: readonly JobRule[] = [
     decide: (observed, rule) => wait(observed, rule, `the flow run is ${observed.run?.state}`),
   },
   {
-    // FailureTarget and SuccessCriteriaMet only announce the end; pods may still run (kubernetes 1.31 and later).
-    name: 'about-to-end',
-    matches: ({ job }) => job.announced !== null,
-    decide: (observed, rule) => wait(observed, rule, `Job ${observed.job.name} is ending (${observed.job.announced})`),
-  },
-  {
     // A flow that runs may stop itself (it polls every 15 s); a pending one never hears (protocol rules 13 and 14).
     // Where a Failed of ours covers the cancel that is put right first: without its Job such a run is seen no more.
     name: 'run-cancelled',
@@ -114,6 +108,13 @@ export const jobRules: readonly JobRule[] = [
         ? wait(observed, rule, 'the flow run could not be read')
         : restore(run, covered, rule);
     },
+  },
+  {
+    // FailureTarget and SuccessCriteriaMet only announce the end; pods may still run (kubernetes 1.31 and later). On a lost
+    // node the end may never come: what is right without it stands above.
+    name: 'about-to-end',
+    matches: ({ job }) => job.announced !== null,
+    decide: (observed, rule) => wait(observed, rule, `Job ${observed.job.name} is ending (${observed.job.announced})`),
   },
   {
     // The peer leaves such a Job for ever; a late start would run a finished run.

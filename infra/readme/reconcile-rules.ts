@@ -7,11 +7,6 @@ export const reconcileRuleTexts: readonly RuleText[] = [
   { rule: 'run-unreadable', when: 'the flow run could not be read', what: 'waits: no answer is no evidence' },
   { rule: 'run-paused', when: 'the run is Paused, or Resume', what: 'waits: somebody wants it so' },
   {
-    rule: 'about-to-end',
-    when: 'the Job has announced its end, but pods may still run',
-    what: 'waits for the terminal condition',
-  },
-  {
     rule: 'run-cancelled',
     when: 'the run is cancelled or cancelling, and the Job is active',
     what: 'deletes the Job; a pod that runs gets `CANCEL_GRACE` to stop itself first',
@@ -25,6 +20,11 @@ export const reconcileRuleTexts: readonly RuleText[] = [
     rule: 'our-write-covers-a-newer-state',
     when: 'a state of ours landed late over a newer one that was not ours, and its undoing was lost',
     what: 'writes that state back',
+  },
+  {
+    rule: 'about-to-end',
+    when: 'the Job has announced its end, but pods may still run',
+    what: 'waits for the terminal condition',
   },
   {
     rule: 'run-finished-before-the-pod-started',

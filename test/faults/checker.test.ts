@@ -59,6 +59,10 @@ describe('T: what is wrong after the last fault is repaired within the bound', (
     runs: [aRun(rows(scheduled, claimed, running), { deletedAt: at('+10s') })],
     requests: [{ ...deletion, at: at('+150s') }],
   };
+  const askedOfCancelled = {
+    ...asked,
+    runs: [aRun(rows(scheduled, claimed, running, { at: '+10s', state: 'Cancelled' }))],
+  };
   suite(
     'T',
     {
@@ -79,6 +83,7 @@ describe('T: what is wrong after the last fault is repaired within the bound', (
         executions: [],
       },
       'a Job of a deleted run whose process lives, and that nobody asked to go': { ...asked, requests: [] },
+      'a Job of a cancelled run that was asked to go, and has no process': { ...askedOfCancelled, executions: [] },
       'a Job that can still start though its run is over': {
         ...pending,
         runs: [aRun(rows(scheduled, claimed, { at: '+10s', state: 'Failed' }))],
@@ -100,6 +105,7 @@ describe('T: what is wrong after the last fault is repaired within the bound', (
         endedAt: at('+9m'),
       },
       'a Job of a deleted run that was asked to go, with a process on a lost node': asked,
+      'a Job of a cancelled run that was asked to go, with a process on a lost node': askedOfCancelled,
       'a pod that waits within the grace': {
         ...pending,
         runs: [aRun(rows(scheduled, claimed))],

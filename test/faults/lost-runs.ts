@@ -89,7 +89,11 @@ function ofDeleted(scene: Scene, ours: readonly WitnessedJob[]): Wrong | null {
 }
 
 /** Cancelled by somebody: no Job is left, and the run says so. */
-function ofCancelled({ run, limits, touchedAt }: Scene, since: Date, ours: readonly WitnessedJob[]): Wrong | null {
+function ofCancelled(scene: Scene, since: Date, jobs: readonly WitnessedJob[]): Wrong | null {
+  const { run, limits, touchedAt } = scene;
+  const ours = jobs.filter((job) => !isHeldByItsNode(scene, job));
+  // As long as a node hides a process nobody knows that the run is over.
+  if (ours.length < jobs.length && ours.length === 0) return null;
   const hasClaim = run.history.some(({ claim }) => claim !== null);
   if (ours.length === 0 && !run.ours && !hasClaim) return null;
   const what = ours[0] === undefined ? `it stands at ${run.state}` : `Job ${ours[0].name} is still there`;

@@ -48,6 +48,14 @@ const breaks: Readonly<Record<string, { readonly edit: Edit; readonly want: read
     },
     want: ['Failed'],
   },
+  'a cancel of a Job whose end is announced, and hidden by a lost node': {
+    edit: {
+      file: 'functions/core/reconcile-rules.ts',
+      from: 'isCancelRow(observed.effective) &&',
+      to: 'isCancelRow(observed.effective) && observed.job.announced === null &&',
+    },
+    want: ['T', 'F'],
+  },
   'a task retry whose Job is lost before it starts': {
     edit: {
       file: 'functions/core/dispatch-plan.ts',

@@ -64,6 +64,13 @@ export const safeguardScenarios: Readonly<Record<string, Safeguarded>> = {
     }),
     end: 'Cancelled',
   },
+  'a cancel of a Job whose end is announced, and hidden by a lost node': {
+    scenario: aScenario({
+      runs: [aRun({ plays: [{ kind: 'node-lost' }] })],
+      acts: [act('pause', 404 * second), act('cancel', 480 * second)],
+    }),
+    end: 'Cancelled',
+  },
   'a task retry whose Job is lost before it starts': {
     scenario: aScenario({
       // It ends just when whatever went wrong must have been repaired.

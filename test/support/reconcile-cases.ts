@@ -1,4 +1,5 @@
 import { aClaimRow, aFlow, aFlowRun, aJob, anEndedPod, aPod, aRow, aWaitingPod, OTHER_STACK } from './builders.ts';
+import { cancelCases } from './reconcile-cancel-cases.ts';
 import { pendingCases } from './reconcile-pending-cases.ts';
 import { at } from './time.ts';
 import {
@@ -8,7 +9,6 @@ import {
   atWork,
   succeeded,
   cancelling,
-  cancelledWhilePending,
   complete,
   failed,
   young,
@@ -53,50 +53,7 @@ export const cases: Record<string, Case> = {
   'the run is gone, the Job is young': { run: 'gone', jobs: [aJob(young)], want: 'wait run-deleted' },
   'the run could not be read': { run: 'unread', jobs: [failed], pods: [crashed], want: 'wait run-unreadable' },
 
-  'cancelled while pending: at once': {
-    run: cancelledWhilePending,
-    pods: [aWaitingPod('ContainerCreating')],
-    want: 'delete-job run-cancelled',
-  },
-  'cancelled while pending, the Job is young': {
-    run: cancelledWhilePending,
-    jobs: [aJob(young)],
-    want: 'wait run-cancelled',
-  },
-  'cancelled while running: the flow may stop itself': {
-    run: cancelling('-60s'),
-    pods: [aPod()],
-    want: 'wait run-cancelled',
-  },
-  'cancelled while running, and it did not stop': {
-    run: cancelling('-61s'),
-    pods: [aPod()],
-    want: 'delete-job run-cancelled',
-  },
-  'cancelled, then set Running by the pod: still cancelled': {
-    run: aFlowRun({
-      history: [
-        scheduled,
-        claim,
-        aRow({ state: 'Cancelled', at: '-5m', version: 3 }),
-        aRow({ state: 'Running', at: '-4m', version: 4 }),
-      ],
-    }),
-    pods: [aPod()],
-    want: 'delete-job run-cancelled',
-  },
-  'cancelled, and its Job is over': {
-    run: cancelling('-10m'),
-    jobs: [complete],
-    want: 'cancel-run cancelled-after-the-job-ended',
-  },
-  'cancelled, one Job is over and another lives': {
-    run: cancelling('-10m'),
-    jobs: [complete, aJob({ uid: 'second', createdAt: at('-5m') })],
-    pods: [aPod({ jobUid: 'second' })],
-    want: 'wait kept-for-its-ttl',
-  },
-  'cancelled and settled': { run: cancelledWhilePending, jobs: [complete], want: 'wait kept-for-its-ttl' },
+  ...cancelCases,
 
   'finished while its pod still waits': {
     run: succeeded,
@@ -132,6 +89,11 @@ export const cases: Record<string, Case> = {
   'our Failed covers a Success': {
     run: failedOverSuccess,
     jobs: [failed],
+    want: 'restore-run our-write-covers-a-newer-state',
+  },
+  'our Failed covers a Success, while the Job waits for a lost node': {
+    run: failedOverSuccess,
+    jobs: [aJob({ announced: 'FailureTarget' })],
     want: 'restore-run our-write-covers-a-newer-state',
   },
   'our Failed covers a restart': {
