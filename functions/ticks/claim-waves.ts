@@ -245,7 +245,8 @@ export class ClaimWaves {
       const due = fresh.state === 'Running' && fresh.dueTaskRuns > 0 && !isCancelled(fresh, stackId);
       return due || this.#stop(item, 'superseded', `the run is ${fresh.state}, no task retry is due`);
     }
-    const verdict = judgeClaim(fresh, item.claimId, this.#settings.stackId);
+    const { stackId } = this.#settings;
+    const verdict = judgeClaim(fresh, { claimId: item.claimId, stackId, now: this.#deps.now() });
     if (verdict.kind === 'held') {
       this.#claimed += 1;
       return true;

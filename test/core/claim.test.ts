@@ -18,6 +18,23 @@ describe('a re-read after a claim', () => {
       history: [scheduled, aClaimRow({ at: '-30s', version: 2, key: '1', id: 'earlier' }), mine],
       want: 'held',
     },
+    'our token over a claim of ours for another attempt, within its lease: lost': {
+      history: [scheduled, aClaimRow({ at: '-30s', version: 2, key: '0', id: 'earlier', until: '+90s' }), mine],
+      want: 'lost',
+    },
+    'our token over a claim of ours for another attempt, whose lease is over: held': {
+      history: [scheduled, aClaimRow({ at: '-3m', version: 2, key: '0', id: 'earlier', until: '-1m' }), mine],
+      want: 'held',
+    },
+    'our token over a claim of another stack for another attempt: not ours to wait for': {
+      history: [
+        scheduled,
+        aClaimRow({ at: '-30s', version: 2, key: '0', id: 'theirs', by: OTHER_STACK }),
+        aRow({ state: 'Scheduled', at: '-20s', version: 3 }),
+        mine,
+      ],
+      want: 'held',
+    },
     'our token over a cancel of the same version: covered': {
       history: [scheduled, aRow({ state: 'Cancelled', at: '+500ms', version: 2 }), mine],
       want: 'covered',
@@ -49,7 +66,7 @@ describe('a re-read after a claim', () => {
   };
   for (const [name, { history, want, wantBy }] of Object.entries(cases)) {
     it(name, () => {
-      const verdict = judgeClaim(aFlowRun({ history }), 'mine', STACK);
+      const verdict = judgeClaim(aFlowRun({ history }), { claimId: 'mine', stackId: STACK, now: at('+3s') });
       assert.equal(verdict.kind, want);
       if (verdict.kind === 'covered') assert.equal(verdict.by.state, wantBy);
     });
