@@ -194,5 +194,27 @@ export const arrows: readonly Part[] = [
     modules: ['node:fs'],
   },
   { part: 'infra/', imports: ['functions/'] },
+
+  // A world of its own for the real ticks: their clients it knows by the contracts alone.
+  {
+    part: 'test/model/',
+    imports: [
+      'functions/core/',
+      'functions/errors.ts',
+      'functions/limits.ts',
+      'functions/ticks/',
+      'infra/local/',
+      'infra/readme/',
+      'test/faults/timeline.ts',
+      'test/soak/',
+      'test/support/',
+    ],
+    types: [
+      'functions/clock.ts',
+      'functions/kubernetes/contract.ts',
+      'functions/prefect/contract.ts',
+      'test/faults/witness.ts',
+    ],
+  },
   { part: 'test/', imports: ['functions/', 'infra/'] },
 ];

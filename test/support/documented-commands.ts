@@ -111,6 +111,7 @@ export const claims: readonly Claim[] = [
     command: 'npm run --silent manifests -- --namespace flows | kubectl apply -f -',
   },
   { by: onAws, document: migration, command: 'npx serverless deploy <the params of before>' },
+  { by: ci, document: 'infra/guides/model.md', command: 'npm run --silent model' },
   { by: ci, document: 'infra/guides/soak.md', command: 'npm run --silent soak -- --seed 1 --seeds 150' },
 ];
 
