@@ -2,6 +2,8 @@
 
 const { inspect } = require('node:util');
 
+const { peakRssBytes } = require('./peak-rss.cjs');
+
 // One container of a function, as far as a handler can tell: the bundle is loaded once, then invoked once a message.
 const started = performance.now();
 const { handler } = require(process.argv[2]);
@@ -23,12 +25,11 @@ const invoke = async ({ requestId, limitMs, event }) => {
     },
   );
   const cpuMs = milliseconds(process.cpuUsage(begun));
-  const peakRssBytes = process.resourceUsage().maxRSS * 1024;
   return {
     ...answer,
     cpuMs,
     processCpuMs: milliseconds(process.cpuUsage()),
-    peakRssBytes,
+    peakRssBytes: peakRssBytes(),
     ms: performance.now() + limitMs - endsAt,
   };
 };

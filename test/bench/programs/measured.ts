@@ -1,8 +1,7 @@
+import { peakRssBytes } from '../../support/peak-rss.cjs';
 import type { Done, Task } from './contract.ts';
 
 const milliseconds = ({ user, system }: NodeJS.CpuUsage): number => (user + system) / 1_000;
-
-const peakRss = (): number => process.resourceUsage().maxRSS * 1_024;
 
 /** Does the task of this process, measures it, and tells whoever started the process. */
 export async function measured(work: (task: Task) => Promise<readonly number[]>): Promise<void> {
@@ -14,8 +13,8 @@ export async function measured(work: (task: Task) => Promise<readonly number[]>)
   const done: Done = {
     ms: performance.now() - begun,
     cpuMs: milliseconds(process.cpuUsage(cpu)),
-    grownBytes: Math.max(0, peakRss() - before),
-    peakRssBytes: peakRss(),
+    grownBytes: Math.max(0, peakRssBytes() - before),
+    peakRssBytes: peakRssBytes(),
     latencies,
   };
   process.send?.(done, () => process.disconnect());

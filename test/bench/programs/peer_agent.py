@@ -32,7 +32,6 @@ class Work:
         return {
             'ms': (time.perf_counter() - self.begun) * 1000,
             'cpuMs': cpu_ms() - self.cpu,
-            'peakRssBytes': resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
         }
 
 

@@ -13,7 +13,6 @@ const run = promisify(execFile);
 export interface PeerDone {
   readonly ms: number;
   readonly cpuMs: number;
-  readonly peakRssBytes: number;
 }
 
 /** What no work here takes. */
