@@ -78,7 +78,7 @@ describe('T: what is wrong after the last fault is repaired within the bound', (
         runs: [aRun(rows(scheduled, claimed), { deletedAt: at('+10s') })],
         endedAt: at('+431s'),
       },
-      'a Job of a deleted run that was asked to go, and has no process': {
+      'a Job of a deleted run that was asked to go, and never had a process': {
         ...asked,
         executions: [],
       },
@@ -106,6 +106,10 @@ describe('T: what is wrong after the last fault is repaired within the bound', (
       },
       'a Job of a deleted run that was asked to go, with a process on a lost node': asked,
       'a Job of a cancelled run that was asked to go, with a process on a lost node': askedOfCancelled,
+      'a Job of a deleted run that was asked to go, whose process ended beside a sidecar on a lost node': {
+        ...asked,
+        executions: [anExecution({ outcome: 'crashed' })],
+      },
       'a pod that waits within the grace': {
         ...pending,
         runs: [aRun(rows(scheduled, claimed))],

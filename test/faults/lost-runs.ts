@@ -1,12 +1,12 @@
 import {
   cancelledSince,
+  deletionsOf,
   endOfJob,
   executionsOf,
   hasWorked,
   isFinished,
   isLive,
   isOurs,
-  isOutOfReach,
   jobsOf,
   latest,
   msBetween,
@@ -72,9 +72,9 @@ function wrongOf(scene: Scene): Wrong | null {
   return judge === undefined ? null : judge(scene, limits);
 }
 
-/** It is being deleted, and stays until its node is back or removed: nobody may take the pod away from under its process. */
+/** Its pod is on a node, it is being deleted, and stays until the node is back or removed: nobody may take the pod away. */
 const isHeldByItsNode = ({ witnessed }: Scene, job: WitnessedJob): boolean =>
-  witnessed.executions.some((execution) => execution.jobUid === job.uid && isOutOfReach(witnessed, execution));
+  deletionsOf(witnessed, job).length > 0 && witnessed.executions.some(({ jobUid }) => jobUid === job.uid);
 
 function ofDeleted(scene: Scene, ours: readonly WitnessedJob[]): Wrong | null {
   const { run, limits } = scene;

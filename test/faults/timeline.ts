@@ -85,15 +85,6 @@ export const executionsOf = ({ executions }: Witnessed, runId: string): readonly
 export const isHiddenByHand = ({ jobs }: Witnessed, { jobUid, endedAt }: WitnessedExecution): boolean =>
   endedAt === null && jobs.some(({ uid, byHand }) => uid === jobUid && byHand);
 
-/**
- * It lives on, and its Job is being deleted, or a person deleted it: Kubernetes ends such a process unless its node is
- * lost, and then nobody can before the node is back.
- */
-export const isOutOfReach = (witnessed: Witnessed, execution: WitnessedExecution): boolean =>
-  isHiddenByHand(witnessed, execution) ||
-  (execution.endedAt === null &&
-    witnessed.jobs.some((job) => job.uid === execution.jobUid && deletionsOf(witnessed, job).length > 0));
-
 /** It has begun the flow. */
 export const hasWorked = ({ outcome }: WitnessedExecution): boolean => outcome !== 'nothing-to-do';
 

@@ -18,7 +18,7 @@ export type Effect =
   | { readonly kind: 'freeze'; readonly ms: number }
   /** Nothing is done, and this is the answer. */
   | { readonly kind: 'answer'; readonly status: number; readonly body: string; readonly retryAfter?: number }
-  /** It is done, and the answer does not say so. */
+  /** It is done, and the answer does not say so; but a refusal of the API server is one. */
   | { readonly kind: 'spoil'; readonly how: Spoil }
   /** Somebody else acts on a run of the request, right before or right after it takes effect. */
   | { readonly kind: 'meanwhile'; readonly act: RunActKind; readonly when: 'before' | 'after' };

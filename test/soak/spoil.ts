@@ -47,6 +47,6 @@ const spoils: Readonly<Record<Spoil, (response: LocalResponse, request: LocalReq
   'status-504': () => ({ status: 504, headers: { 'content-type': 'text/html' }, body: '<html>Gateway Timeout</html>' }),
 };
 
-/** What comes of an answer on its way. Whatever was asked for has been done. */
+/** What comes of an answer on its way. */
 export const spoiled = (how: Spoil, request: LocalRequest, response: LocalResponse): LocalResponse =>
   spoils[how](response, request);

@@ -5,7 +5,7 @@ import type { WitnessedRequest } from '../faults/witness.ts';
 import { actOnRun } from './people.ts';
 import { Random, seedOf } from './random.ts';
 import { idsIn, kindOf, type Party, type RequestKind } from './request-kinds.ts';
-import type { Effect, Strike } from './scenario.ts';
+import type { Effect, Spoil, Strike } from './scenario.ts';
 import type { Actor } from './scheduler.ts';
 import { spoiled } from './spoil.ts';
 import { accessKey, secretArn, type Mode, type SoakWorld } from './world.ts';
@@ -46,6 +46,9 @@ type Cut = Extract<Effect, { kind: 'drop-before' | 'drop-after' | 'late' }>;
 
 const isDeath = (effect: Effect): effect is Death => effect.kind.startsWith('kill-');
 const isCut = (effect: Effect): effect is Cut => effect.kind === 'late' || effect.kind.startsWith('drop-');
+
+/** A Status with 400 is the API server's word that nothing was done, whatever else it holds. */
+const isRefusal = ({ to }: Passage, how: Spoil): boolean => to === 'kubernetes' && how === 'echo';
 
 const page = (status: number, body = '<html><body>Bad Gateway</body></html>'): LocalResponse => ({
   status,
@@ -212,7 +215,7 @@ export class Wire {
       case 'answer':
         return given(effect);
       case 'spoil':
-        return spoiled(effect.how, passage.request, this.#handle(passage));
+        return this.#spoil(passage, effect.how);
       case 'meanwhile': {
         if (effect.when === 'before') this.#meanwhile(passage, effect);
         const response = this.#handle(passage);
@@ -225,6 +228,10 @@ export class Wire {
       case 'slow':
         return this.#handle(passage);
     }
+  }
+
+  #spoil(passage: Passage, how: Spoil): LocalResponse {
+    return spoiled(how, passage.request, isRefusal(passage, how) ? page(400) : this.#handle(passage));
   }
 
   #meanwhile({ request }: Passage, { act }: Extract<Effect, { kind: 'meanwhile' }>): void {
