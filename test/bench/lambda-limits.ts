@@ -19,7 +19,7 @@ const share = 0.29;
 const tickMs = functionLimitMs / 5;
 
 /** What Lambda's own runtime adds to an empty process of Node 24: 75 to 79 MB are used there, 42.5 MB here. */
-const runtimeMb = 33;
+export const runtimeMb = 33;
 
 /** Memory settings, and what they are to hold. */
 const memories = [

@@ -4,6 +4,8 @@ export interface LabOptions {
   readonly runs: number;
   /** `Scheduled` (due), or `Submitted` to reconcile. */
   readonly runState?: string;
+  /** Number of the first of them; default 0. Runs whose numbers no Job has are nobody's yet. */
+  readonly firstRun?: number;
   /** Running Jobs of the stack, each with its pod and the run of its number. */
   readonly jobs: number;
   /** Added to every answer, in milliseconds. */

@@ -51,8 +51,8 @@ function aRun(n: number, state: string): LabRun & Fields {
 }
 
 /** So many due flow runs. */
-export function labRuns(count: number, state = 'Scheduled'): LabRuns {
-  return new Map(Array.from({ length: count }, (_, n) => [idOf(1, n), aRun(n, state)]));
+export function labRuns(count: number, state = 'Scheduled', first = 0): LabRuns {
+  return new Map(Array.from({ length: count }, (_, n) => [idOf(1, first + n), aRun(first + n, state)]));
 }
 
 interface StateInput {

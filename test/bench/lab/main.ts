@@ -12,7 +12,7 @@ const options = JSON.parse(process.argv[2] ?? '{}') as LabOptions;
 const { latencyMs, seats } = options;
 const now = (): Date => new Date();
 
-let runs = labRuns(options.runs, options.runState);
+let runs = labRuns(options.runs, options.runState, options.firstRun);
 let cluster = labCluster(options.jobs);
 
 /** Takes as many requests at a time as there are seats and turns the others away. */
@@ -59,7 +59,7 @@ function report(): LabReport {
 }
 
 function reset(count: number): void {
-  runs = labRuns(count, options.runState);
+  runs = labRuns(count, options.runState, options.firstRun);
   cluster = { ...cluster, created: 0, rejected: 0, firstAt: 0, lastAt: 0 };
   for (const { exchanges } of Object.values(servers)) exchanges.length = 0;
   before = countsNow();
