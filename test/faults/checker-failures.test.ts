@@ -127,6 +127,11 @@ describe('F: no false Failed, and no cancelled run at work', () => {
         ...hidden,
         jobs: [byHand, aJob({ uid: 'uid-2', name: 'etl-2', key: 'v3', createdAt: at('+5m'), finishedAt: at('+6m') })],
       },
+      'Failed for the next Job, which was refused, while a process lives on unseen': {
+        ...hidden,
+        runs: [aRun(rows(scheduled, claimed, running, { ...failed('+7m'), ours: 'v3' }))],
+        jobs: [byHand],
+      },
       'Failed after the pod died': {
         runs: [aRun(rows(scheduled, claimed, running, failed('+90s')))],
         executions: crashed,

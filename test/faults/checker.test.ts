@@ -167,6 +167,16 @@ describe('U: one Job for an attempt, and never two at once', () => {
         jobs: [aJob(), again],
         executions: [early, anExecution({ endedAt: at('+310s'), outcome: 'killed' }), secondExecution],
       },
+      'two executions at once, the first ended as soon as a person had deleted its Job': {
+        jobs: [
+          { ...gone, byHand: true, deletedAt: at('+301s'), finishedAt: null },
+          { ...again, createdAt: at('+301s') },
+        ],
+        executions: [
+          { ...lost, outcome: 'killed', endedAt: at('+320s') },
+          { ...secondExecution, startedAt: at('+310s') },
+        ],
+      },
       'two executions at once, the first on a lost node': { jobs: [gone, again], executions: [lost, secondExecution] },
       'a Job beside that of another agent': { jobs: [foreign, aJob()] },
       'a Job that was made without a claim': { jobs: [aJob({ key: '2' })] },
@@ -177,6 +187,10 @@ describe('U: one Job for an attempt, and never two at once', () => {
       'a Job made again after a person deleted it': {
         jobs: [{ ...gone, byHand: true }, again],
         executions: [anExecution(), secondExecution],
+      },
+      'two executions, the first ended by a node that came back, after a person deleted its Job': {
+        jobs: [{ ...gone, byHand: true }, again],
+        executions: [{ ...lost, outcome: 'killed', endedAt: at('+310s') }, secondExecution],
       },
       'two executions, the first on a lost node, after a person deleted its Job': {
         jobs: [{ ...gone, byHand: true }, again],

@@ -91,15 +91,16 @@ function overAProcess({ run, witnessed }: Scene): readonly string[] {
   const working = executionsOf(witnessed, run.id).filter(
     (execution) => hasWorked(execution) && created.get(execution.jobUid)?.stackId === stackId,
   );
-  // The run went on in another Job since, and it is that Job which is judged.
-  const isBygone = (execution: WitnessedExecution, at: Date): boolean =>
+  // The run went on in another Job since, or should have: that one is judged.
+  const isBygone = (execution: WitnessedExecution, { at, key }: WitnessedState): boolean =>
     isHiddenByHand(witnessed, execution) &&
-    [...created.values()].some(({ createdAt }) => createdAt > execution.startedAt && createdAt < at);
+    ((key !== null && key !== created.get(execution.jobUid)?.key) ||
+      [...created.values()].some(({ createdAt }) => createdAt > execution.startedAt && createdAt < at));
   return run.history.flatMap((row, place) => {
     if (!isOurEnd(run.history, place, stackId)) return [];
     const next = run.history.slice(place + 1).find(({ state }) => state === 'Scheduled');
     return working
-      .filter((execution) => !isBygone(execution, row.at))
+      .filter((execution) => !isBygone(execution, row))
       .filter(({ startedAt, endedAt }) => {
         const atWork = startedAt <= row.at && (endedAt === null || endedAt > row.at);
         const later = startedAt > row.at && (next === undefined || startedAt < next.at);

@@ -78,12 +78,18 @@ export const executionsOf = ({ executions }: Witnessed, runId: string): readonly
     .filter((execution) => execution.runId === runId)
     .toSorted((a, b) => a.startedAt.getTime() - b.startedAt.getTime());
 
+/** A node that answers has ended a process by then: thirty seconds, and what its kubelet takes. */
+const killMs = 60_000;
+
 /**
  * It lives on unseen, on a node that is lost, and a person deleted its Job: whoever does that takes away all by which
  * the functions could end it.
  */
 export const isHiddenByHand = ({ jobs }: Witnessed, { jobUid, endedAt }: WitnessedExecution): boolean =>
-  endedAt === null && jobs.some(({ uid, byHand }) => uid === jobUid && byHand);
+  jobs.some(
+    ({ uid, byHand, deletedAt }) =>
+      uid === jobUid && byHand && (endedAt === null || (deletedAt !== null && msBetween(deletedAt, endedAt) > killMs)),
+  );
 
 /** It has begun the flow. */
 export const hasWorked = ({ outcome }: WitnessedExecution): boolean => outcome !== 'nothing-to-do';
