@@ -16,17 +16,19 @@ const inBlock = ({ invariant, why, trace }: Finding): string =>
 const section = ({ name, rules, change, windows }: Variant, finding: Finding): string =>
   `### ${name.charAt(0).toUpperCase()}${name.slice(1)}\n\nWithout ${rules.includes(' ') ? 'rules' : 'rule'} ${rules}: ${change}.${windows === 'open' ? ' Windows are open.' : ''}\n\n${inBlock(finding)}`;
 
-/** Breaks each rule in turn and tells the shortest way to the violation. */
+/** Breaks a rule and tells the shortest way to the violation. */
+export async function variantSection(variant: Variant): Promise<string> {
+  const { start, violates, name, windows } = variant;
+  const { found } = await explore({ start, ticks: new Ticks(partsOf(variant)), windows, until: violates });
+  const finding = found.find(({ invariant }) => invariant === violates);
+  if (finding === undefined) throw new Error(`The model finds nothing wrong with this: ${name}.`);
+  return section(variant, finding);
+}
+
+/** All of them, as the guide has them. */
 export async function variantSections(): Promise<string> {
   const sections: string[] = [];
-  for (const variant of variants) {
-    const { start, violates, name, windows } = variant;
-    const ticks = new Ticks(partsOf(variant));
-    const { found } = await explore({ start, ticks, windows, until: violates });
-    const finding = found.find(({ invariant }) => invariant === violates);
-    if (finding === undefined) throw new Error(`The model finds nothing wrong with this: ${name}.`);
-    sections.push(section(variant, finding));
-  }
+  for (const variant of variants) sections.push(await variantSection(variant));
   return `\n${sections.join('\n\n')}\n`;
 }
 

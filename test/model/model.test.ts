@@ -4,7 +4,7 @@ import { describe, it } from 'node:test';
 import { explore } from './explore.ts';
 import { prove, smallScopes } from './scopes.ts';
 import { Ticks } from './tick.ts';
-import { partsOf, variants } from './variants.ts';
+import { variants, type Variant } from './variants.ts';
 
 describe('every order of what may happen', () => {
   for (const scope of smallScopes) {
@@ -17,24 +17,12 @@ describe('every order of what may happen', () => {
   }
 });
 
-describe('a rule broken in the real ticks', () => {
-  for (const variant of variants) {
-    const { name, violates, start, windows } = variant;
-
-    it(`violates ${violates}: ${name}`, async () => {
-      const ticks = new Ticks(partsOf(variant));
-      const { found } = await explore({ start, ticks, windows, until: violates });
-
-      assert.deepEqual(
-        found.map(({ invariant }) => invariant),
-        [violates],
-      );
-    });
-  }
-
-  // The one with open windows takes longer, and is one of the scopes of npm run model.
-  const small = variants.filter(({ windows }) => windows === 'closed');
-  for (const [start, names] of Map.groupBy(small, ({ start }) => start)) {
+describe('a rule that is broken in the guide', () => {
+  const explored = new Set(smallScopes.map(({ start }) => JSON.stringify(start)));
+  // Those that take longer are within the scopes of npm run model.
+  const isSmall = ({ start, windows }: Variant): boolean =>
+    windows === 'closed' && start.left.lazarus === 0 && !explored.has(JSON.stringify(start));
+  for (const [start, names] of Map.groupBy(variants.filter(isSmall), ({ start }) => start)) {
     it(`does no harm where it is kept: ${names.map(({ name }) => name).join('; ')}`, async () => {
       const { found } = await explore({ start, ticks: new Ticks(), windows: 'closed', until: null });
 
