@@ -70,13 +70,31 @@ export function cancelledSince({ history }: WitnessedRun, stackId: string): Date
   return since;
 }
 
+interface Grouped<T> {
+  readonly size: number;
+  readonly byRun: ReadonlyMap<string, readonly T[]>;
+}
+
+/** What belongs to each run, found once for each history, which may have grown since: a world may have tens of thousands. */
+function ofRun<T extends { readonly runId: string }>(
+  known: WeakMap<readonly T[], Grouped<T>>,
+  all: readonly T[],
+  runId: string,
+): readonly T[] {
+  const found = known.get(all);
+  const byRun = found?.size === all.length ? found.byRun : Map.groupBy(all, (each) => each.runId);
+  known.set(all, { size: all.length, byRun });
+  return byRun.get(runId) ?? [];
+}
+
+const knownJobs = new WeakMap<readonly WitnessedJob[], Grouped<WitnessedJob>>();
+const knownExecutions = new WeakMap<readonly WitnessedExecution[], Grouped<WitnessedExecution>>();
+
 export const jobsOf = ({ jobs }: Witnessed, runId: string): readonly WitnessedJob[] =>
-  jobs.filter((job) => job.runId === runId).toSorted((a, b) => a.createdAt.getTime() - b.createdAt.getTime());
+  ofRun(knownJobs, jobs, runId).toSorted((a, b) => a.createdAt.getTime() - b.createdAt.getTime());
 
 export const executionsOf = ({ executions }: Witnessed, runId: string): readonly WitnessedExecution[] =>
-  executions
-    .filter((execution) => execution.runId === runId)
-    .toSorted((a, b) => a.startedAt.getTime() - b.startedAt.getTime());
+  ofRun(knownExecutions, executions, runId).toSorted((a, b) => a.startedAt.getTime() - b.startedAt.getTime());
 
 /** A node that answers has ended a process by then: thirty seconds, and what its kubelet takes. */
 const killMs = 60_000;

@@ -59,11 +59,11 @@ const finished: ReadonlySet<string> = new Set(['Success', 'Failed', 'Cancelled',
 function isAtRest(world: SoakWorld, lambda: Lambda, lastActMs: number): boolean {
   const isQuiet = world.now.getTime() - world.startedAt.getTime() > lastActMs && lambda.busy === 0;
   if (!isQuiet) return false;
-  const states = world.runs.map(({ id, script }) =>
-    script.isForeign ? 'Success' : (world.prefect.tables.flow_run.get(id)?.state ?? 'Success'),
+  const isOver = world.runs.every(
+    ({ id, script }) => script.isForeign || finished.has(world.prefect.tables.flow_run.get(id)?.state ?? 'Success'),
   );
-  const isLeft = world.jobs.all.some(({ runId, deletedAt }) => deletedAt === null && world.runOf(runId) !== null);
-  return !isLeft && states.every((state) => finished.has(state));
+  if (!isOver) return false;
+  return !world.jobs.all.some(({ runId, deletedAt }) => deletedAt === null && world.runOf(runId) !== null);
 }
 
 function witnessOf(world: SoakWorld): Witnessed {

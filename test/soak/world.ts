@@ -69,6 +69,7 @@ export class SoakWorld {
   onOverrun: (actor: Actor) => void = () => undefined;
   faults = 0;
   lastFaultAt: Date | null = null;
+  readonly #runsById: ReadonlyMap<string, LiveRun>;
   #ids = 0;
 
   constructor(scenario: Scenario) {
@@ -86,6 +87,7 @@ export class SoakWorld {
     this.aws.secrets.set(secretArn, this.token);
     seedTenant(this.prefect, {}, T0);
     this.runs = this.#seedRuns();
+    this.#runsById = new Map(this.runs.map((run) => [run.id, run]));
   }
 
   get now(): Date {
@@ -141,7 +143,7 @@ export class SoakWorld {
   }
 
   runOf(id: string | undefined): LiveRun | null {
-    return this.runs.find((run) => run.id === id) ?? null;
+    return this.#runsById.get(id ?? '') ?? null;
   }
 
   #authenticator(): Authenticate {
