@@ -5,6 +5,7 @@ import { Metrics, MetricUnit } from '@aws-lambda-powertools/metrics';
 import type { DispatchDecision } from './core/dispatch-plan.ts';
 import type { Outcome, TickReport } from './core/tick-report.ts';
 import type { HopReport, Verdict } from './doctor/finding.ts';
+import { gatheredLines } from './gathered-lines.ts';
 import { withoutCredentials } from './redaction.ts';
 
 /** What identifies the lines of one function; the stack's id is the metrics' only dimension, or they become a bill. */
@@ -141,6 +142,7 @@ function addFailures(metrics: Metrics, report: TickReport, requestId: string): v
 export class Telemetry {
   readonly #logger: Logger;
   readonly #metrics: Metrics;
+  readonly #lines = gatheredLines(process.stdout);
   #requestId = '';
 
   constructor({ stackId, namespace, logLevel }: TelemetryOptions) {
@@ -161,6 +163,7 @@ export class Telemetry {
   }
 
   decided(decision: DispatchDecision): void {
+    this.#lines.gather();
     const { kind, rule, run } = decision;
     const job = decision.kind === 'submit' ? (decision.job.metadata?.name ?? null) : null;
     const keys = { decision: kind, rule, flow_run_id: run.id, job };
@@ -170,6 +173,7 @@ export class Telemetry {
   }
 
   applied(outcome: Outcome): void {
+    this.#lines.gather();
     // Nothing was to be done, or what was said stands in the run's own log.
     if (outcome.kind === 'waiting' || outcome.action === 'log-events')
       this.#logger.debug('applied', outcomeKeys(outcome));
@@ -194,6 +198,8 @@ export class Telemetry {
       addFailures(this.#metrics, report, this.#requestId);
     } finally {
       this.#metrics.publishStoredMetrics();
+      // The invocation is about to end, and the process to be frozen.
+      this.#lines.flush();
     }
   }
 }

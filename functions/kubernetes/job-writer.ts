@@ -25,6 +25,12 @@ interface CreateOptions {
   readonly dryRun?: 'All';
 }
 
+/**
+ * Of what was created only the UID is read, and the Job is sent back with its defaults, several times as long. A refusal is a
+ * Status as ever (kubernetes 1.35, apiserver, endpoints/handlers/response.go).
+ */
+const metadataAlone = 'application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json';
+
 const isSuccess = ({ status }: ApiAnswer): boolean => status >= 200 && status < 300;
 
 /** Creates and deletes Jobs, and says what became of it as a value. Never throws. */
@@ -41,7 +47,8 @@ export class JobWriter {
     // The API server shall judge every field, also one that no model knows.
     const query = new URLSearchParams({ fieldValidation: 'Strict', ...options });
     const path = `${this.#jobs}?${query.toString()}`;
-    const answer = await this.#send({ method: 'POST', path, body: JSON.stringify(job), signal });
+    const headers = { accept: metadataAlone };
+    const answer = await this.#send({ method: 'POST', path, body: JSON.stringify(job), headers, signal });
     if ('kind' in answer) return answer;
     if (isSuccess(answer)) return createdBy(answer);
     const isTaken = answer.status === 409 && statusOf(answer.body)?.reason === 'AlreadyExists';
@@ -73,8 +80,9 @@ export class JobWriter {
     return { ...refusal, message: `Another Job has the name ${name}: it is not this stack's, or not of this attempt.` };
   }
 
-  async #send(call: Omit<Call, 'limitMs' | 'headers'>): Promise<ApiAnswer | Refusal> {
-    const headers: Record<string, string> = call.body === undefined ? {} : { 'content-type': 'application/json' };
+  async #send(call: Omit<Call, 'limitMs'>): Promise<ApiAnswer | Refusal> {
+    const content: Record<string, string> = call.body === undefined ? {} : { 'content-type': 'application/json' };
+    const headers = { ...content, ...call.headers };
     try {
       return await this.#options.api.send({ ...call, headers, limitMs: createLimitMs });
     } catch (error) {

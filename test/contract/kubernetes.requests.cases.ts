@@ -93,6 +93,23 @@ export const requestCases: Readonly<Record<string, ContractCase>> = {
       assert.equal(container['imagePullPolicy'], 'Always');
     },
   },
+  'a create answers with the metadata alone where that is asked for': {
+    seen: real,
+    run: async (cluster) => {
+      const accept = 'application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json';
+      const answer = await cluster.call(`POST ${jobsPath(cluster)}`, { body: aJobBody('partly'), accept });
+
+      assert.equal(answer.status, 201);
+      assert.deepEqual(
+        [at(answer.body, 'kind'), at(answer.body, 'apiVersion'), at(answer.body, 'spec')],
+        ['PartialObjectMetadata', 'meta.k8s.io/v1', undefined],
+      );
+      assert.equal(at(answer.body, 'metadata', 'name'), 'partly');
+      assert.match(textAt(answer.body, 'metadata', 'uid'), /^[\da-f-]{36}$/u);
+      const again = await cluster.call(`POST ${jobsPath(cluster)}`, { body: aJobBody('partly'), accept });
+      assert.deepEqual([again.status, at(again.body, 'reason')], [409, 'AlreadyExists']);
+    },
+  },
   'a name that is taken is AlreadyExists': {
     seen: real,
     run: async (cluster) => {

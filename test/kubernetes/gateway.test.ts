@@ -10,7 +10,7 @@ import type { RefusalClass } from '../../functions/kubernetes/contract.ts';
 import { Secret } from '../../functions/secret.ts';
 import { constant } from '../../functions/source.ts';
 import type { Fault } from '../../infra/local/faults.ts';
-import { jsonAnswer, type LocalRequest } from '../../infra/local/http.ts';
+import { jsonAnswer, type LocalRequest, type LocalResponse } from '../../infra/local/http.ts';
 import { applyManifests } from '../../infra/local/kubernetes-api/cluster.ts';
 import { compact } from '../../infra/local/kubernetes-api/paging.ts';
 import { aRunId, STACK } from '../support/builders.ts';
@@ -59,6 +59,21 @@ describe('createJob', () => {
     const [job] = await gateway.listJobs(stackSelector(STACK), patient());
     assert.deepEqual(answer, { kind: 'created', uid: job?.uid, warnings: [] });
     assert.deepEqual([job?.name, job?.runId, job?.key, job?.phase], ['etl-1', aRunId(1), '1', 'active']);
+  });
+
+  it('is sent no more of the Job than its metadata', async () => {
+    await using world = await startClusterWorld();
+    const bodies: string[] = [];
+    const rewrite = (answer: LocalResponse): LocalResponse => {
+      bodies.push(answer.body);
+      return answer;
+    };
+    world.api.faults.add({ matches: isCreate, fault: { kind: 'rewrite', rewrite } });
+
+    await world.connect().createJob(aManifest('etl-1'), patient());
+
+    const [job] = bodies.map((body) => JSON.parse(body) as Readonly<Record<string, unknown>>);
+    assert.deepEqual(Object.keys(job ?? {}), ['kind', 'apiVersion', 'metadata']);
   });
 
   it('hands on what the server warns of', async () => {

@@ -31,7 +31,7 @@ import {
   StatusError,
   unauthorized,
 } from './status.ts';
-import { tableOf, tableWish, type TableWish } from './tables.ts';
+import { asAsked, tableOf, tableWish, type TableWish } from './tables.ts';
 
 const bodyLimit = 3 * 1024 * 1024;
 const anonymous: Identity = { user: 'system:anonymous', groups: ['system:unauthenticated'] };
@@ -247,7 +247,8 @@ function create(state: ClusterState, call: Call): LocalResponse {
   if (resource === jobs && request.body.length > storeLimit) throw tooLargeForStore(request.body);
   const { object, warnings } = createObject(state, { route, resource, body: request.body }, now);
   const headers = warnings.map((warning) => `299 - ${JSON.stringify(warning)}`).join(', ');
-  return jsonAnswer(201, object, headers === '' ? {} : { warning: headers });
+  const body = asAsked(call.request.headers['accept'] ?? '', object);
+  return jsonAnswer(201, body, headers === '' ? {} : { warning: headers });
 }
 
 function tooLargeForStore(body: string): StatusError {

@@ -13,11 +13,11 @@ export interface TableWish {
   readonly include: IncludedObject;
 }
 
-function asksForTable(accept: string): boolean {
+function asksFor(kind: 'Table' | 'PartialObjectMetadata', accept: string): boolean {
   // The first one that can be had is answered; kubectl names older versions and plain JSON behind it.
   const [first = ''] = accept.split(',');
   const [type = '', ...params] = first.split(';').map((part) => part.trim());
-  return type === 'application/json' && ['as=Table', 'g=meta.k8s.io', 'v=v1'].every((one) => params.includes(one));
+  return type === 'application/json' && [`as=${kind}`, 'g=meta.k8s.io', 'v=v1'].every((one) => params.includes(one));
 }
 
 function included(query: URLSearchParams): IncludedObject {
@@ -32,14 +32,23 @@ function included(query: URLSearchParams): IncludedObject {
 /** Null: a table was not asked for, or there is none of this kind. Throws StatusError. */
 export function tableWish(accept: string, resource: Resource, query: URLSearchParams): TableWish | null {
   const columns = columnsOf(resource);
-  return columns === null || !asksForTable(accept) ? null : { columns, resource, include: included(query) };
+  return columns === null || !asksFor('Table', accept) ? null : { columns, resource, include: included(query) };
 }
+
+const partial = ({ metadata }: KubeObject) => ({
+  kind: 'PartialObjectMetadata',
+  apiVersion: 'meta.k8s.io/v1',
+  metadata,
+});
+
+/** A created object as it was asked for: whole, or its metadata alone. */
+export const asAsked = (accept: string, object: KubeObject): unknown =>
+  asksFor('PartialObjectMetadata', accept) ? partial(object) : object;
 
 function objectOfRow(object: KubeObject, { include, resource }: TableWish): unknown {
   if (include === 'None') return null;
-  const { kind, metadata } = object;
-  if (include === 'Object') return { ...object, kind, apiVersion: apiVersionOf(resource) };
-  return { kind: 'PartialObjectMetadata', apiVersion: 'meta.k8s.io/v1', metadata };
+  if (include === 'Object') return { ...object, kind: object.kind, apiVersion: apiVersionOf(resource) };
+  return partial(object);
 }
 
 /** The Table of these objects at `now`; `metadata` is that of the list, or holds the version of the single object. */

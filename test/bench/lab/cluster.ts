@@ -120,20 +120,23 @@ function page(items: readonly string[], kind: string, query: URLSearchParams): L
   return { status: 200, headers: { 'content-type': 'application/json' }, body };
 }
 
-function create(cluster: LabCluster, body: string): LocalResponse {
+/** As a real API server answers, whole or the metadata alone; the contract's cases hold it to that. */
+function create(cluster: LabCluster, { body, headers }: LocalRequest): LocalResponse {
   const job = JSON.parse(body) as { metadata: Fields };
   cluster.created += 1;
   cluster.lastAt = performance.now();
   if (cluster.created === 1) cluster.firstAt = cluster.lastAt;
   const uid = idOf(9, cluster.created);
   const metadata = { ...job.metadata, uid, creationTimestamp: '2026-03-01T02:00:00Z', managedFields };
-  return jsonAnswer(201, { ...job, metadata, status: {} });
+  const isPartial = headers['accept']?.includes('as=PartialObjectMetadata') === true;
+  return jsonAnswer(201, isPartial ? { kind: 'PartialObjectMetadata', metadata } : { ...job, metadata, status: {} });
 }
 
 /** An API server that costs next to nothing: lists and creates, no rules. */
-export function answerCluster(cluster: LabCluster, { method, path, body }: LocalRequest): LocalResponse {
+export function answerCluster(cluster: LabCluster, request: LocalRequest): LocalResponse {
+  const { method, path } = request;
   const url = new URL(path, 'https://lab');
-  if (method === 'POST') return create(cluster, body);
+  if (method === 'POST') return create(cluster, request);
   if (url.pathname.endsWith('/jobs')) return page(cluster.jobs, 'JobList', url.searchParams);
   if (url.pathname.endsWith('/pods')) return page(cluster.pods, 'PodList', url.searchParams);
   return page([], 'EventList', url.searchParams);
