@@ -3,6 +3,7 @@ import { after, before, describe, it } from 'node:test';
 
 import { functionLimitMs } from '../../functions/limits.ts';
 import { startContainer, type Invoked } from '../support/lambda-container.ts';
+import { heapFlags } from '../support/lambda-heap.ts';
 import { bundleAll, type Programs } from './bundled.ts';
 import { startLab, type Lab } from './lab/start.ts';
 import { runtimeMb } from './lambda-limits.ts';
@@ -14,10 +15,9 @@ const memoryMb = 256;
 /** A tick may take so much of the CPU of its invocation: with the share that 256 MB get it still ends in time. */
 const cpuMs = functionLimitMs / 8;
 
-/** A tick in a fresh process with as much heap as Lambda gives Node in a function of this size: nine tenths. */
+/** A tick in a fresh process with the heap that Lambda gives Node in a function of this size. */
 async function tick(file: string, { env }: Lab): Promise<Invoked> {
-  const heap = Math.floor(0.9 * memoryMb);
-  const own = { MAX_PER_TICK: String(perTick), NODE_OPTIONS: `--max-old-space-size=${heap}` };
+  const own = { MAX_PER_TICK: String(perTick), NODE_OPTIONS: heapFlags(memoryMb).join(' ') };
   await using container = await startContainer(file, { ...env, ...own });
   const invoked = await container.invoke();
   return invoked;

@@ -28,6 +28,7 @@ export const arrows: readonly Part[] = [
   { part: 'functions/limits.ts', imports: [], modules: [] },
   { part: 'functions/network.ts', imports: [], modules: [] },
   { part: 'functions/redaction.ts', imports: [], modules: [] },
+  { part: 'functions/gathered-lines.ts', imports: [], modules: ['type node:stream'] },
   { part: 'functions/secret.ts', imports: ['functions/redaction.ts'], modules: ['node:util'] },
   { part: 'functions/source.ts', imports: [], modules: [] },
   { part: 'functions/variables.ts', imports: [], modules: [] },
@@ -92,7 +93,7 @@ export const arrows: readonly Part[] = [
   },
   {
     part: 'functions/telemetry.ts',
-    imports: ['functions/core/', 'functions/redaction.ts'],
+    imports: ['functions/core/', 'functions/gathered-lines.ts', 'functions/redaction.ts'],
     types: ['functions/config.ts', 'functions/doctor/finding.ts'],
   },
   {

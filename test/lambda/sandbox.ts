@@ -3,6 +3,8 @@ import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import path from 'node:path';
 
+import { heapFlags } from '../support/lambda-heap.ts';
+
 /** What Lambda is told about a function, and what it tells the function's process. */
 export interface FunctionSettings {
   readonly name: string;
@@ -21,8 +23,7 @@ const memoryMb = 512;
 const nodeFlags = [
   '--expose-gc',
   '--max-http-header-size=81920',
-  `--max-semi-space-size=${Math.floor(memoryMb / 20)}`,
-  `--max-old-space-size=${Math.floor(memoryMb * 0.9)}`,
+  ...heapFlags(memoryMb),
   `--require=${path.join(import.meta.dirname, 'native-client.cjs')}`,
 ];
 
