@@ -44,19 +44,19 @@ export function judgeWrite(
 }
 
 /** States that a write of ours may lie over, when it is what it was meant to be. */
-const rightfulGround: Readonly<Record<string, ReadonlySet<string>>> = {
+const rightfulGround: ReadonlyMap<string, ReadonlySet<string>> = new Map([
   // Submitted of somebody else is theirs to go on with; the server's lock would refuse to have it back.
-  Submitted: new Set(['Scheduled', 'Submitted']),
-  Failed: new Set(['Running', 'Failed']),
-  Cancelled: new Set(['Cancelled', 'Cancelling']),
-};
+  ['Submitted', new Set(['Scheduled', 'Submitted'])],
+  ['Failed', new Set(['Running', 'Failed'])],
+  ['Cancelled', new Set(['Cancelled', 'Cancelling'])],
+]);
 
 /**
  * The foreign state that a standing write of ours lies over by mistake, or null: the write came late, and what was to be
  * written back after it was lost (protocol rules 7 and 12). The history shows it for as long as the run exists.
  */
 export function coveredRow(run: FlowRun, stackId: string): StateRow | null {
-  const rightful = contextOf(run.serializedState)['stack'] === stackId ? rightfulGround[run.state] : undefined;
+  const rightful = contextOf(run.serializedState)['stack'] === stackId ? rightfulGround.get(run.state) : undefined;
   const effective = effectiveState(run.history, stackId);
   if (rightful === undefined || effective === null || rightful.has(effective.state)) return null;
   // A Failed of ours ends an attempt, which a claim began after its Scheduled row.

@@ -127,20 +127,20 @@ const lostToTheNode: ReadonlySet<string> = new Set([
 ]);
 
 /** Reasons of the pod condition DisruptionTarget (kubernetes 1.35, pkg/apis/core/types.go), in an operator's words. */
-const disruptions: Readonly<Record<string, string>> = {
-  PreemptionByScheduler: 'Preempted',
-  DeletionByTaintManager: 'NodeLost',
-  EvictionByEvictionAPI: 'Drained',
-  DeletionByPodGC: 'NodeLost',
-  TerminationByKubelet: 'Evicted',
-};
+const disruptions: ReadonlyMap<string, string> = new Map([
+  ['PreemptionByScheduler', 'Preempted'],
+  ['DeletionByTaintManager', 'NodeLost'],
+  ['EvictionByEvictionAPI', 'Drained'],
+  ['DeletionByPodGC', 'NodeLost'],
+  ['TerminationByKubelet', 'Evicted'],
+]);
 
 function disruptionOf(pod: PodSnapshot): { category: string; reason: string; message: string } | null {
   const target = pod.conditions.find(
     (condition) => condition.type === 'DisruptionTarget' && condition.status === 'True',
   );
   if (target !== undefined)
-    return { category: disruptions[target.reason] ?? 'Disrupted', reason: target.reason, message: target.message };
+    return { category: disruptions.get(target.reason) ?? 'Disrupted', reason: target.reason, message: target.message };
   return lostToTheNode.has(pod.reason)
     ? { category: pod.reason === 'Evicted' ? 'Evicted' : 'NodeLost', reason: pod.reason, message: pod.message }
     : null;
@@ -234,10 +234,10 @@ function podlessSight(job: JobSnapshot, events: readonly ClusterEvent[]): Diagno
 }
 
 /** Reasons of a Job's Failed condition that say all there is to say (kubernetes 1.35, staging/src/k8s.io/api/batch/v1/types.go). */
-const jobReasons: Readonly<Record<string, string>> = {
-  DeadlineExceeded: 'it ran longer than its activeDeadlineSeconds',
-  PodFailurePolicy: 'its podFailurePolicy ended it',
-};
+const jobReasons: ReadonlyMap<string, string> = new Map([
+  ['DeadlineExceeded', 'it ran longer than its activeDeadlineSeconds'],
+  ['PodFailurePolicy', 'its podFailurePolicy ended it'],
+]);
 
 /**
  * A pod that ends by itself stays, Failed. One that was asked to go (drain, preemption, a lost node) takes what it knew
@@ -268,7 +268,7 @@ function failedJobSight(job: JobSnapshot, pods: readonly PodSnapshot[]): Diagnos
   const tells = (pod: PodSnapshot): boolean => failedContainer(pod) !== undefined || disruptionOf(pod) !== null;
   const pod = newestFirst(pods).find(tells);
   const sight = pod === undefined ? vanishedSight(job, pods) : endedSight(pod);
-  const why = jobReasons[job.reason];
+  const why = jobReasons.get(job.reason);
   if (why === undefined) return sight;
   const said = pod === undefined ? '' : because(sight.summary);
   return { ...sight, category: job.reason, summary: `Job ${job.name} failed, ${why}${said}` };

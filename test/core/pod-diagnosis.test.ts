@@ -226,6 +226,16 @@ const cases: Record<string, Case> = {
     pods: [disrupted('SomethingNew')],
     want: { category: 'Disrupted', infrastructure: true },
   },
+  'a disruption named like something that every object has': {
+    job: failed(),
+    pods: [disrupted('constructor')],
+    want: { category: 'Disrupted', infrastructure: true },
+  },
+  'a failure named like something that every object has': {
+    job: failed('__proto__'),
+    pods: [anEndedPod({ exitCode: 1 })],
+    want: { category: 'ExitCode', infrastructure: false },
+  },
   'a disruption that was only announced': {
     job: failed(),
     pods: [anEndedPod({ exitCode: 1 }, { conditions: [condition('DisruptionTarget=False', 'PreemptionByScheduler')] })],

@@ -24,7 +24,7 @@ const worlds: Readonly<Record<string, readonly [number | string, Effect]>> = {
   'run-deleted': [4, 'end'],
   'run-unreadable': [3, 'words'],
   'run-paused': ['our-write-covers-a-newer-state', 'words'],
-  'about-to-end': [17, 'requests'],
+  'about-to-end': [6, 'words'],
   'run-cancelled': [3, 'end'],
   'cancelled-after-the-job-ended': ['cancelled-after-the-job-ended', 'end'],
   'our-write-covers-a-newer-state': ['our-write-covers-a-newer-state', 'violation'],
