@@ -104,11 +104,12 @@ function caseOf(
   };
 }
 
+/** `pods` are those of the run. */
 const runCaseOf = (run: FlowRun, { pods, isComplete, policy, now }: ReconcileInput): RunCase => ({
   run,
   isOurs: isClaimedBy(run, policy.stackId),
-  isEmpty: isComplete && !pods.some((pod) => pod.runId === run.id && pod.phase !== 'Failed'),
-  hasLivePod: pods.some((pod) => pod.runId === run.id && pod.phase !== 'Failed' && pod.phase !== 'Succeeded'),
+  isEmpty: isComplete && !pods.some((pod) => pod.phase !== 'Failed'),
+  hasLivePod: pods.some((pod) => pod.phase !== 'Failed' && pod.phase !== 'Succeeded'),
   effective: effectiveState(run.history, policy.stackId),
   covered: coveredRow(run, policy.stackId),
   token: claimTokenOf(run.serializedState),
@@ -128,6 +129,7 @@ export function planReconcile(
   // Sorted here and not for each Job: the task retries of one run may have left thousands.
   const jobsOf = Map.groupBy(newestFirst(input.jobs), (job) => job.runId);
   const podsOf = Map.groupBy(input.pods, (pod) => pod.jobUid);
+  const podsOfRun = Map.groupBy(input.pods, (pod) => pod.runId);
   const eventsOf = Map.groupBy(input.events, (event) => event.objectUid);
   const byJob = input.jobs.flatMap((job) => {
     const pods = podsOf.get(job.uid) ?? [];
@@ -138,5 +140,7 @@ export function planReconcile(
     return [decided.action, ...tell(observed, { pods, events }, decided)];
   });
   const jobless = [...input.runs.values()].filter((run) => !jobsOf.has(run.id));
-  return [...byJob, ...jobless.map((run) => decideRun(rules.runs, runCaseOf(run, input)))];
+  const decideJobless = (run: FlowRun): ReconcileAction =>
+    decideRun(rules.runs, runCaseOf(run, { ...input, pods: podsOfRun.get(run.id) ?? [] }));
+  return [...byJob, ...jobless.map(decideJobless)];
 }

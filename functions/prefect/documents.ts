@@ -16,7 +16,8 @@ export const waitingStates = ['Scheduled', 'Paused', 'Resume', 'Retrying', 'Queu
  * are parsed one by one elsewhere: one that cannot be read must not take the others with it. The nested lists stay
  * within the gateway's depth limit of 7 (PrefectHQ/server, services/apollo).
  *
- * With `$spec` also what a Job is made from, which can be large; with `$marks` also what the run's log holds of the cluster, so that no event is told twice.
+ * With `$spec` also what a Job is made from, which can be large; with `$marks` also what the run's log holds of the
+ * cluster, so that no event is told twice.
  *
  * The history is ordered as the protocol counts it; the server's own triggers order by version alone.
  */

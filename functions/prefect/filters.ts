@@ -26,22 +26,24 @@ const carries = (label: string): JsonObject => ({ labels: { _contains: [label] }
 
 const tokenOf = (stackId: string): JsonObject => ({ serialized_state: { _contains: { context: { stack: stackId } } } });
 
+/** Scheduled, with a start time that compares so. */
+const scheduledWith = ({ tenantId }: Audience, start: JsonObject): JsonObject => ({
+  tenant_id: { _eq: tenantId },
+  state: { _eq: 'Scheduled' },
+  state_start_time: start,
+});
+
 /** Scheduled, and due; not too late, and of no label whose cap is reached: those would keep all others off the page. */
-export function scheduledRuns({ tenantId, labels }: Audience, query: DueQuery): JsonObject {
+export function scheduledRuns(audience: Audience, query: DueQuery): JsonObject {
   const { dueBefore, lateBefore, withoutLabels } = query;
   const notLate = lateBefore === null ? {} : { _gte: lateBefore.toISOString() };
-  return {
-    tenant_id: { _eq: tenantId },
-    state: { _eq: 'Scheduled' },
-    state_start_time: { _lte: dueBefore.toISOString(), ...notLate },
-    ...labelRule(labels, withoutLabels),
-  };
+  const start = { _lte: dueBefore.toISOString(), ...notLate };
+  return { ...scheduledWith(audience, start), ...labelRule(audience.labels, withoutLabels) };
 }
 
 /** Scheduled, and due for longer than is wanted. */
-export function tooLateRuns({ tenantId, labels }: Audience, lateBefore: Date): JsonObject {
-  const state_start_time = { _lt: lateBefore.toISOString() };
-  return { tenant_id: { _eq: tenantId }, state: { _eq: 'Scheduled' }, state_start_time, ...labelRule(labels) };
+export function tooLateRuns(audience: Audience, lateBefore: Date): JsonObject {
+  return { ...scheduledWith(audience, { _lt: lateBefore.toISOString() }), ...labelRule(audience.labels) };
 }
 
 /** Running, with a task run that waits and whose start time has come: its pod left it to an agent to be started again. */
@@ -80,9 +82,8 @@ export function agentsSince({ tenantId }: Audience, instant: Date): JsonObject {
 }
 
 /** Runs that were due by then and are Scheduled still. */
-export function lateSince({ tenantId, labels }: Audience, instant: Date): JsonObject {
-  const state_start_time = { _lte: instant.toISOString() };
-  return { tenant_id: { _eq: tenantId }, state: { _eq: 'Scheduled' }, state_start_time, ...labelRule(labels) };
+export function lateSince(audience: Audience, instant: Date): JsonObject {
+  return { ...scheduledWith(audience, { _lte: instant.toISOString() }), ...labelRule(audience.labels) };
 }
 
 /** By id; a run that does not exist is absent from the answer. */
