@@ -43,25 +43,45 @@ export function judgeWrite(
   return news.at(-1) === slipped ? { kind: 'superseded' } : { kind: 'covers', row: slipped };
 }
 
-/** States that a write of ours may lie over, when it is what it was meant to be. */
-const rightfulGround: ReadonlyMap<string, ReadonlySet<string>> = new Map([
+/** What a write of ours lies over. */
+interface Ground {
+  /** The state of the last row that is not ours. */
+  readonly state: string;
+  /** A claim of ours came after it. */
+  readonly isClaimed: boolean;
+  /** The write names the key of the claim that it was decided over. */
+  readonly hasKey: boolean;
+}
+
+/** Whether a write of ours may lie there, when it is what it was meant to be. */
+const isRightful: ReadonlyMap<string, (over: Ground) => boolean> = new Map([
   // Submitted of somebody else is theirs to go on with; the server's lock would refuse to have it back.
-  ['Submitted', new Set(['Scheduled', 'Submitted'])],
-  ['Failed', new Set(['Running', 'Failed'])],
-  ['Cancelled', new Set(['Cancelled', 'Cancelling'])],
+  ['Submitted', ({ state }: Ground) => state === 'Scheduled' || state === 'Submitted'],
+  ['Failed', endsAnAttempt],
+  ['Cancelled', ({ state }: Ground) => state === 'Cancelled' || state === 'Cancelling'],
 ]);
+
+/**
+ * A Failed of ours ends an attempt, which a claim began after its Scheduled row. With the key of a claim it was decided
+ * while the claim stood: over a Running it came late, and the pod that was given up has started after all.
+ */
+function endsAnAttempt({ state, isClaimed, hasKey }: Ground): boolean {
+  if (state === 'Running') return isClaimed || !hasKey;
+  return state === 'Failed' || (state === 'Scheduled' && isClaimed);
+}
 
 /**
  * The foreign state that a standing write of ours lies over by mistake, or null: the write came late, and what was to be
  * written back after it was lost (protocol rules 7 and 12). The history shows it for as long as the run exists.
  */
 export function coveredRow(run: FlowRun, stackId: string): StateRow | null {
-  const rightful = contextOf(run.serializedState)['stack'] === stackId ? rightfulGround.get(run.state) : undefined;
+  const context = contextOf(run.serializedState);
+  const mayLieOver = context['stack'] === stackId ? isRightful.get(run.state) : undefined;
   const effective = effectiveState(run.history, stackId);
-  if (rightful === undefined || effective === null || rightful.has(effective.state)) return null;
-  // A Failed of ours ends an attempt, which a claim began after its Scheduled row.
-  const claimed = run.history.some(
+  if (mayLieOver === undefined || effective === null) return null;
+  const isClaimed = run.history.some(
     (row) => row.state === 'Submitted' && isOurs(row, stackId) && row.createdMicros > effective.createdMicros,
   );
-  return run.state === 'Failed' && effective.state === 'Scheduled' && claimed ? null : effective;
+  const ground = { state: effective.state, isClaimed, hasKey: context['key'] !== undefined };
+  return mayLieOver(ground) ? null : effective;
 }

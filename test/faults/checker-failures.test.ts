@@ -2,13 +2,14 @@ import { describe } from 'node:test';
 
 import { at } from '../support/time.ts';
 import { suite, scheduled, claimed, running, none, deletion, gone } from './checker-cases.ts';
-import { aJob, anExecution, aRun, rows } from './witnessed-example.ts';
+import { aJob, anExecution, aRequest, aRun, rows, runId } from './witnessed-example.ts';
+
+const failed = (when: string) =>
+  ({ at: when, state: 'Failed', message: 'Kubernetes Error: exit code 1', ours: true }) as const;
+const success = { at: '+58s', state: 'Success' } as const;
 
 describe('F: no false Failed, and no cancelled run at work', () => {
   const crashed = [anExecution({ outcome: 'crashed' })];
-  const failed = (when: string) =>
-    ({ at: when, state: 'Failed', message: 'Kubernetes Error: exit code 1', ours: true }) as const;
-  const success = { at: '+58s', state: 'Success' } as const;
   const lazarus = { at: '+12m', state: 'Scheduled', message: 'Rescheduled by a Lazarus process.' } as const;
   const cancel = { at: '+10s', state: 'Cancelled' } as const;
   const early = [anExecution({ outcome: 'nothing-to-do', endedAt: at('+5s') })];
@@ -220,6 +221,67 @@ describe('F: no false Failed, and no cancelled run at work', () => {
         ],
         jobs: [gone, secondJob],
         executions: [...early, late],
+      },
+    },
+  );
+});
+
+describe('F: a Failed that was on its way when the pod started', () => {
+  const failing = (when: string) =>
+    aRequest({
+      actor: 'reconcile#1',
+      at: at(when),
+      body: `{"flow_run_id":"${runId}","message":"${failed('+30s').message}"}`,
+      answered: false,
+    });
+  const putRight = (when: string) => ({
+    runs: [
+      aRun(
+        rows(
+          scheduled,
+          claimed,
+          running,
+          failed('+30s'),
+          { at: when, state: 'Running', ours: true },
+          { at: '+10m', state: 'Success' },
+        ),
+      ),
+    ],
+    jobs: [aJob({ finishedAt: at('+11m') })],
+    executions: [anExecution({ endedAt: at('+10m') })],
+  });
+  suite(
+    'F',
+    {
+      'sent after it had started': {
+        requests: [failing('+6s')],
+        runs: [aRun(rows(scheduled, claimed, running, failed('+30s'), success))],
+      },
+      'sent before it had started, and never put right': {
+        requests: [failing('+4s')],
+        runs: [aRun(rows(scheduled, claimed, running, failed('+30s')))],
+      },
+      'sent before it had started, and put right too late': {
+        requests: [failing('+4s')],
+        ...putRight('+330s'),
+      },
+      'with a request of another run': {
+        requests: [{ ...failing('+4s'), body: '{"flow_run_id":"run-2"}' }],
+        runs: [aRun(rows(scheduled, claimed, running, failed('+30s'), success))],
+      },
+      'with a request that took no effect': {
+        requests: [{ ...failing('+4s'), applied: false }],
+        runs: [aRun(rows(scheduled, claimed, running, failed('+30s'), success))],
+      },
+    },
+    {
+      'sent before it had started, and over in its end': {
+        requests: [failing('+4s')],
+        runs: [aRun(rows(scheduled, claimed, running, failed('+30s'), success))],
+      },
+      'sent before it had started, and put right by us': {
+        requests: [failing('+4s')],
+        ...putRight('+329s'),
       },
     },
   );

@@ -12,7 +12,14 @@ import {
   wantedOf,
   type Violation,
 } from './timeline.ts';
-import type { Limits, Witnessed, WitnessedExecution, WitnessedRun, WitnessedState } from './witness.ts';
+import type {
+  Limits,
+  Witnessed,
+  WitnessedExecution,
+  WitnessedRequest,
+  WitnessedRun,
+  WitnessedState,
+} from './witness.ts';
 
 interface Scene {
   readonly witnessed: Witnessed;
@@ -84,8 +91,29 @@ function overNewerTruth(scene: Scene): readonly string[] {
   });
 }
 
-/** At our Failed nothing of the run may be at work, and nothing that was there before it may begin work after it. */
-function overAProcess({ run, witnessed }: Scene): readonly string[] {
+/** When the write of a row was sent, if a request that took effect is seen to have written it; else when the row came. */
+function sentAt({ run, witnessed }: Scene, row: WitnessedState): Date {
+  const words = JSON.stringify(row.message);
+  const isWrite = ({ to, applied, at, body }: WitnessedRequest): boolean =>
+    to === 'prefect' && applied && at <= row.at && body.includes(run.id) && body.includes(words);
+  return witnessed.requests.findLast(isWrite)?.at ?? row.at;
+}
+
+/** Another row came over it, or there was no time for one since the last fault. */
+function isTakenBack({ run, witnessed, limits }: Scene, place: number): boolean {
+  const row = run.history[place];
+  if (row === undefined) return false;
+  const { endedAt, lastFaultAt } = witnessed;
+  const until = run.history[place + 1]?.at ?? endedAt;
+  return msBetween(latest(row.at, lastFaultAt), until) < limits.repairMs;
+}
+
+/**
+ * At our Failed nothing of the run may be at work, and nothing that was there before it may begin work after it. Without
+ * compare-and-set a write on its way stays a write when a pod starts meanwhile: that one must not stand.
+ */
+function overAProcess(scene: Scene): readonly string[] {
+  const { run, witnessed } = scene;
   const { stackId } = witnessed;
   const created = new Map(jobsOf(witnessed, run.id).map((job) => [job.uid, job]));
   const working = executionsOf(witnessed, run.id).filter(
@@ -101,6 +129,7 @@ function overAProcess({ run, witnessed }: Scene): readonly string[] {
     const next = run.history.slice(place + 1).find(({ state }) => state === 'Scheduled');
     return working
       .filter((execution) => !isBygone(execution, row))
+      .filter(({ startedAt }) => startedAt > row.at || startedAt <= sentAt(scene, row) || !isTakenBack(scene, place))
       .filter(({ startedAt, endedAt }) => {
         const atWork = startedAt <= row.at && (endedAt === null || endedAt > row.at);
         const later = startedAt > row.at && (next === undefined || startedAt < next.at);

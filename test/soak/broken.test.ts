@@ -20,6 +20,10 @@ const breaks: Readonly<Record<string, { readonly edit: Edit; readonly want: read
     edit: { file: 'functions/ticks/guarded-write.ts', from: 'sameTruth(intent.basis, run) &&', to: '' },
     want: ['F'],
   },
+  'a pod that starts while the Failed of its run is on its way': {
+    edit: { file: 'functions/core/guarded-write.ts', from: 'return isClaimed || !hasKey', to: 'return true' },
+    want: ['F'],
+  },
   'a pod that starts while its Job is being deleted': {
     edit: {
       file: 'functions/ticks/delete-jobs.ts',

@@ -82,7 +82,10 @@ const works: WorkPlay = { kind: 'works', ends: 'success', workMs: 20 * second, s
 /** What a process does in a pod that something else happens to. */
 const worksLong: WorkPlay = { ...works, workMs: 15 * 60 * second };
 
-const workIn = (play: Play): WorkPlay => (play.kind === 'works' ? play : play.kind === 'heals' ? works : worksLong);
+function workIn(play: Play): WorkPlay {
+  if (play.kind === 'works') return play;
+  return play.kind === 'heals' ? { ...works, workMs: play.workMs ?? works.workMs } : worksLong;
+}
 
 const plainEnds: Readonly<Partial<Record<WorkPlay['ends'], FlowWork['ends']>>> = {
   success: 'success',

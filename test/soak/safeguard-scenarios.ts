@@ -33,6 +33,16 @@ export const safeguardScenarios: Readonly<Record<string, Safeguarded>> = {
     scenario: aScenario({ runs: [aRun({ plays: [healsMeanwhile] })], strikes: [slowLook] }),
     end: 'Success',
   },
+  'a pod that starts while the Failed of its run is on its way': {
+    scenario: aScenario({
+      runs: [aRun({ plays: [{ kind: 'heals', why: 'no-node', afterMs: 661 * second, workMs: 15 * minute }] })],
+      strikes: [
+        { row: 14, on: 'fail', notBeforeMs: 0, passes: 0, times: 1, effect: { kind: 'late', ms: 50 * second } },
+      ],
+      hours: 1,
+    }),
+    end: 'Success',
+  },
   'a pod that starts while its Job is being deleted': {
     scenario: aScenario({
       runs: [aRun({ plays: [healsMeanwhile], withoutLazarus: true })],

@@ -77,7 +77,7 @@ export type Act =
 export type Play =
   | { readonly kind: 'works'; readonly ends: WorkEnd; readonly workMs: number; readonly startsAfterMs: number }
   | { readonly kind: 'never-starts'; readonly why: 'image' | 'image-name' | 'config' | 'no-node' }
-  | { readonly kind: 'heals'; readonly why: 'image' | 'no-node'; readonly afterMs: number }
+  | { readonly kind: 'heals'; readonly why: 'image' | 'no-node'; readonly afterMs: number; readonly workMs?: number }
   | { readonly kind: 'preempted-early' | 'preempted' | 'evicted' | 'node-lost' | 'node-returns' };
 
 /** `leave-retry`: a task waits for its retry, and the process ends. `vanish`: exit code 0, and nothing was written. */
