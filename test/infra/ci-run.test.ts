@@ -59,6 +59,29 @@ describe('.ci/run', () => {
     assert.equal(status, 1);
   });
 
+  it('says at the end what failed, however much was printed since', () => {
+    const { lines } = run({
+      test: { prints: 'chatter\\n✖ early\\nℹ pass 1\\nℹ fail 1\\n✖ failing tests:\\n✖ a test of it', exit: 1 },
+      soak: { prints: 'seed 7 violates F', exit: 1 },
+      'test:kubernetes': { prints: 'ℹ pass 300' },
+    });
+    const last = lines.slice(lines.findIndex((line) => line.startsWith('== Kubernetes: passed')) + 1);
+
+    assert.deepEqual(
+      last.filter((line) => line !== ''),
+      [
+        '== FAILED: tests: npm test',
+        '✖ failing tests:',
+        '✖ a test of it',
+        '== FAILED: soak, fixed seeds: npm run --silent soak -- --seed 1 --seeds 150',
+        'seed 7 violates F',
+        last.find((line) => line.startsWith('== FAILED: soak, fresh seeds')),
+        'seed 7 violates F',
+        '301 passed, 3 failed',
+      ],
+    );
+  });
+
   it('does not count what a test prints about other runs', () => {
     const { lines } = run({ 'test:prefect': { prints: '    # pass 100\\n# pass 7 of 9\\n# pass 7\\n# fail 0' } });
 
