@@ -31,6 +31,9 @@ const lazyFiles = [
   { file: 'yaml.js', holds: /^yaml$/u, whole: true },
   // The SDK's credential chain but for its first link, the environment variables: those are what Lambda gives.
   { file: 'credentials.js', holds: /^@(?:aws-sdk|smithy)\/credential-provider-/u, whole: true },
+  // No call of ours streams. What is left in index.js of an `import()` costs more than its own bytes: esbuild keeps every export
+  // of every module that it reaches, here nearly all of the SDK's core, and with it node:zlib.
+  { file: 'event-streams.js', holds: /^@smithy\/core\/event-streams$/u, whole: true },
 ];
 
 /** Points matching imports at the files above and collects, per file, the modules that it has to hold. */

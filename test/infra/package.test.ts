@@ -216,6 +216,7 @@ describe('the package that is deployed', () => {
     assert.deepEqual(filesInZip(path.join(packaged.folder, 'dispatch.zip')), [
       'dist/dispatch/credentials.js',
       'dist/dispatch/doctor.js',
+      'dist/dispatch/event-streams.js',
       'dist/dispatch/index.js',
       'dist/dispatch/yaml.js',
       'infra/templates/gpu.yaml',
@@ -223,6 +224,7 @@ describe('the package that is deployed', () => {
     assert.deepEqual(filesInZip(path.join(packaged.folder, 'reconcile.zip')), [
       'dist/reconcile/credentials.js',
       'dist/reconcile/doctor.js',
+      'dist/reconcile/event-streams.js',
       'dist/reconcile/index.js',
       'dist/reconcile/yaml.js',
       'infra/templates/gpu.yaml',
