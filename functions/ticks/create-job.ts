@@ -38,6 +38,7 @@ function pauseAfter({ class: kind, retryAfterSeconds }: Refusal): number {
 export class JobCreator {
   readonly #deps: CreateDeps;
   #pace: CreatePace;
+  #inFlight = 0;
   #end: Refusal | null = null;
 
   /** The limiter's size is the most that may ever be in flight. */
@@ -70,9 +71,11 @@ export class JobCreator {
   }
 
   async #send(submit: Submit): Promise<CreateAnswer> {
-    const sentAt = this.#deps.now().getTime();
+    this.#inFlight += 1;
+    const sent = { sentAt: this.#deps.now().getTime(), inFlight: this.#inFlight };
     const answer = await this.#deps.cluster.createJob(submit.job, this.#deps.budget.signal(createLimitMs));
-    this.#pace = nextCreatePace(this.#pace, { answer, sentAt, answeredAt: this.#deps.now().getTime() });
+    this.#inFlight -= 1;
+    this.#pace = nextCreatePace(this.#pace, { ...sent, answer, answeredAt: this.#deps.now().getTime() });
     this.#deps.limiter.resize(this.#pace.size);
     if (answer.kind === 'refused') this.#heed(answer);
     return answer;
