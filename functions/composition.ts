@@ -174,7 +174,7 @@ export async function openCluster(shared: Shared): Promise<KubernetesGateway> {
 /** What one invocation talks to the Prefect API with. */
 export function prefectOptions(
   { config, outside, memory, token }: Shared,
-  fetch: HttpTransport['fetch'],
+  post: HttpTransport['post'],
 ): PrefectOptions {
   return {
     url: config.prefectApi,
@@ -186,7 +186,7 @@ export function prefectOptions(
     labels: config.agentLabels,
     stackId: config.stackId,
     clock: outside.clock,
-    fetch,
+    post,
   };
 }
 
@@ -194,7 +194,7 @@ export function prefectOptions(
 export async function withPrefect<T>(shared: Shared, work: (prefect: PrefectClient) => Promise<T>): Promise<T> {
   const transport = shared.outside.openHttp(shared.config.prefectCa);
   try {
-    return await work(connectPrefect(prefectOptions(shared, transport.fetch)));
+    return await work(connectPrefect(prefectOptions(shared, transport.post)));
   } finally {
     transport.close();
   }

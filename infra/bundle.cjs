@@ -8,7 +8,7 @@ const { build } = require('esbuild');
 const root = path.join(__dirname, '..');
 
 // CommonJS, because `serverless invoke local`, the Lambda runtime and the emulators all load it, and because it starts
-// faster than ESM. Module-first, because CommonJS sources of the SDK and of graphql cannot be shaken.
+// faster than ESM. Module-first, because CommonJS sources of the SDK cannot be shaken.
 const options = {
   absWorkingDir: root,
   bundle: true,

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { cp, mkdtemp, rm } from 'node:fs/promises';
+import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -67,6 +67,30 @@ describe('the bundles under a Lambda handler contract', () => {
     assert.equal(world.prefect.exchanges.length - coldRequests, 1);
     assert.equal(world.kubernetes.connections(), 0);
     assert.equal(world.aws.exchanges.length, 1);
+  });
+
+  for (const name of ['dispatch', 'reconcile'] as const) {
+    it(`touch no global of fetch in an idle tick of ${name} nor in a busy one: Node would load its undici`, async () => {
+      await using world = await startPresentWorld();
+      await using dispatch = await start('dispatch', world.env);
+      await using container = await start(name, world.env);
+
+      const idle = await container.invoke();
+      const [id = ''] = seedDueRuns(world, 1);
+      await dispatch.invoke();
+      const busy = await container.invoke();
+
+      assert.deepEqual([idle.error, busy.error, stateOf(world, id)], [null, null, 'Submitted']);
+      assert.deepEqual([idle.hasLoadedUndici, busy.hasLoadedUndici], [false, false]);
+    });
+  }
+
+  it('are seen when they touch one', async () => {
+    const file = path.join(folder, 'touch.js');
+    await writeFile(file, 'exports.handler = async () => void new Headers();');
+    await using container = await startContainer(file, {});
+
+    assert.equal((await container.invoke()).hasLoadedUndici, true);
   });
 
   it('create a Job for every due run over one connection, and say so once per tick', async () => {

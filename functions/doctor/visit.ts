@@ -86,7 +86,7 @@ export class Visit {
 
   readonly prefect: () => PrefectExam = once(() => {
     const transport = this.#kept(this.#transport());
-    return examinePrefect(prefectOptions(this.#shared(), transport.fetch));
+    return examinePrefect(prefectOptions(this.#shared(), transport.post));
   });
 
   readonly #login: () => ClusterLogin = once(() => clusterLogin(this.#shared()));

@@ -1,10 +1,9 @@
-import { ClientError, GraphQLClient } from 'graphql-request';
-
 import type { Clock } from '../clock.ts';
-import { isJsonObject, type JsonObject } from '../core/json.ts';
+import type { JsonObject } from '../core/json.ts';
 import type { Secret } from '../secret.ts';
 import type { Source } from '../source.ts';
-import type { PrefectTraffic } from './contract.ts';
+import { readAnswers, type OperationAnswer } from './batch-answer.ts';
+import type { Post, PostAnswer, PostRequest, PrefectTraffic } from './contract.ts';
 import type { Document } from './documents.ts';
 import {
   isUnauthenticated,
@@ -20,20 +19,19 @@ import { StaleConnectionError } from './http.ts';
 /** Longest time for one HTTP request (prefect 1.4.1, config.toml `request_timeout`; protocol rule 6). */
 const requestLimitMs = 15_000;
 
+const jsonHeaders = {
+  accept: 'application/graphql-response+json, application/json',
+  'content-type': 'application/json',
+};
+
 export interface Operation {
   readonly document: Document<unknown>;
   readonly variables: JsonObject;
 }
 
-/** What one operation of a batch answered; `data` may be there beside `problems`. */
-export interface OperationAnswer {
-  readonly data: unknown;
-  readonly problems: readonly GraphqlProblem[];
-}
-
 export interface EndpointOptions {
   readonly url: string;
-  readonly fetch: typeof fetch;
+  readonly post: Post;
   readonly token: Source<Secret | null>;
   readonly clock: Clock;
   /** Headers of the next request, apart from the credential; `hasToken` says whether one goes with it. */
@@ -50,28 +48,6 @@ export interface Batch {
 /** The credential was not accepted: worth one more try with a fresh one. */
 class UnauthenticatedError extends Error {
   override readonly name = 'UnauthenticatedError';
-}
-
-const textOf = (value: unknown): string => (typeof value === 'string' ? value : '');
-
-function problemOf(raw: unknown): GraphqlProblem {
-  const error = isJsonObject(raw) ? raw : {};
-  const extensions = isJsonObject(error['extensions']) ? error['extensions'] : {};
-  return { message: textOf(error['message']), code: textOf(extensions['code']) };
-}
-
-function problemsOf(errors: unknown): readonly GraphqlProblem[] {
-  if (errors === undefined || errors === null) return [];
-  return (Array.isArray(errors) ? errors : [errors]).map(problemOf);
-}
-
-/** An array as long as the batch; anything else is a lost answer, not a partial one. */
-function answersOf(raw: unknown, { operations }: Batch): readonly OperationAnswer[] | null {
-  if (!Array.isArray(raw) || raw.length !== operations.length) return null;
-  return raw.map((item: unknown) => {
-    const answer = isJsonObject(item) ? item : {};
-    return { data: answer['data'] ?? null, problems: problemsOf(answer['errors']) };
-  });
 }
 
 /** A credential may have to be fetched from elsewhere first. That takes no longer than the request it is for. */
@@ -146,56 +122,45 @@ export class Endpoint {
   }
 
   async #post(batch: Batch, token: Secret | null): Promise<readonly OperationAnswer[]> {
-    const client = new GraphQLClient(this.#options.url, {
-      fetch: (input, init) => this.#fetch(input, init ?? {}, batch.repeatable),
-      headers: this.#headers(token),
-      excludeOperationName: true,
-      errorPolicy: 'all',
-    });
-    const documents = batch.operations.map(({ document, variables }) => ({ document: document.text, variables }));
-    const signal = AbortSignal.any([batch.signal, this.#options.clock.limit(requestLimitMs)]);
-    const raw: unknown = await client.batchRequests({ documents, signal }).catch((error: unknown) => {
-      const problems = error instanceof ClientError ? problemsOf(error.response.errors) : [];
-      // The batch as a whole was rejected with GraphQL errors: that is the answer of each of its operations.
-      if (problems.length > 0) return batch.operations.map(() => ({ data: null, errors: problems.map(asError) }));
-      throw error;
-    });
-    const isRead = batch.repeatable;
-    const answers =
-      answersOf(raw, batch)?.map((answer) => (token === null ? answer : withoutEcho(answer, token, isRead))) ?? null;
-    if (answers === null) throw unreadableAnswer(this.#options.url);
+    const { url, clock } = this.#options;
+    const body = JSON.stringify(
+      batch.operations.map(({ document, variables }) => ({ query: document.text, variables })),
+    );
+    const signal = AbortSignal.any([batch.signal, clock.limit(requestLimitMs)]);
+    const answer = await this.#answerTo({ url, headers: this.#headers(token), body, signal }, batch.repeatable);
+    const read = readAnswers(answer, batch.operations.length);
+    if (read === null) throw unreadableAnswer(url);
+    const answers = token === null ? read : read.map((one) => withoutEcho(one, token, batch.repeatable));
     if (answers.some(({ problems }) => problems.some(isUnauthenticated))) throw new UnauthenticatedError();
     return answers;
   }
 
   #headers(token: Secret | null): Record<string, string> {
-    const own = this.#options.headers(token !== null);
+    const own = { ...jsonHeaders, ...this.#options.headers(token !== null) };
     return token === null ? own : { ...own, authorization: `Bearer ${token.reveal()}` };
   }
 
-  async #fetch(input: Parameters<typeof fetch>[0], init: RequestInit, repeatable: boolean): Promise<Response> {
-    const response = await this.#timed(input, init).catch((error: unknown) => {
-      if (repeatable && error instanceof StaleConnectionError) return this.#timed(input, init);
+  async #answerTo(request: PostRequest, repeatable: boolean): Promise<PostAnswer> {
+    const answer = await this.#timed(request).catch((error: unknown) => {
+      if (repeatable && error instanceof StaleConnectionError) return this.#timed(request);
       throw error;
     });
-    if (response.status === 401) throw new UnauthenticatedError();
-    const refusal = refusalOf(response, this.#options.url);
+    if (answer.status === 401) throw new UnauthenticatedError();
+    const refusal = refusalOf(answer, this.#options.url);
     if (refusal !== null) throw refusal;
-    return response;
+    return answer;
   }
 
-  async #timed(input: Parameters<typeof fetch>[0], init: RequestInit): Promise<Response> {
-    const { clock, fetch: send } = this.#options;
+  async #timed(request: PostRequest): Promise<PostAnswer> {
+    const { clock, post } = this.#options;
     const start = clock.now().getTime();
     this.#requests += 1;
     try {
-      const response = await send(input, init);
-      if (response.status === 429) this.#throttled += 1;
-      return response;
+      const answer = await post(request);
+      if (answer.status === 429) this.#throttled += 1;
+      return answer;
     } finally {
       this.#milliseconds += clock.now().getTime() - start;
     }
   }
 }
-
-const asError = ({ message, code }: GraphqlProblem) => ({ message, extensions: { code } });

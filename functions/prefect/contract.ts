@@ -138,6 +138,29 @@ export interface PrefectClient {
   tenantId(): string | null;
 }
 
+/** One HTTP request: a POST of text. */
+export interface PostRequest {
+  readonly url: string;
+  /** By lower-case names. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+  readonly signal: AbortSignal;
+}
+
+/** Answer to it, read to its end. */
+export interface PostAnswer {
+  readonly status: number;
+  /** The header of that name as it came; empty: there is none. */
+  readonly contentType: string;
+  readonly text: string;
+}
+
+/**
+ * Sends one request. Gives the answer of any status and follows no redirect; rejects when there is none: with the
+ * socket's error, with the signal's reason or an AbortError, or with one of the errors of http.ts.
+ */
+export type Post = (request: PostRequest) => Promise<PostAnswer>;
+
 /** What one container of the functions knows of the API; kept between warm invocations by whoever owns it. */
 export interface PrefectMemory {
   tenantId: string | null;
@@ -158,5 +181,5 @@ export interface PrefectOptions {
   readonly stackId: string;
   readonly clock: Clock;
   /** The transport: `connectHttp` for sockets, anything of that shape in a simulation. */
-  readonly fetch: typeof fetch;
+  readonly post: Post;
 }

@@ -1,5 +1,6 @@
 import type { JsonObject } from '../core/json.ts';
-import { Endpoint, type Operation, type OperationAnswer } from './call.ts';
+import type { OperationAnswer } from './batch-answer.ts';
+import { Endpoint, type Operation } from './call.ts';
 import type { PrefectOptions } from './contract.ts';
 import { authInfo, flowRuns, tenants, type Document } from './documents.ts';
 import {
@@ -28,10 +29,10 @@ export interface PrefectExam {
 /** Statuses that only somebody who is there can send. */
 const guarded: ReadonlySet<number> = new Set([401, 403]);
 
-async function reach({ url, fetch: send }: PrefectOptions, signal: AbortSignal): Promise<void> {
+async function reach({ url, post }: PrefectOptions, signal: AbortSignal): Promise<void> {
   try {
     const body = JSON.stringify({ query: 'query { __typename }' });
-    const answer = await send(url, { method: 'POST', headers: { 'content-type': 'application/json' }, body, signal });
+    const answer = await post({ url, headers: { 'content-type': 'application/json' }, body, signal });
     const refusal = guarded.has(answer.status) ? null : refusalOf(answer, url);
     if (refusal !== null) throw refusal;
   } catch (error) {

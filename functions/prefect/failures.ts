@@ -1,5 +1,6 @@
 import { BoundaryError } from '../errors.ts';
 import { describeNetworkFailure } from '../network.ts';
+import type { PostAnswer } from './contract.ts';
 import { AnswerTooLargeError } from './http.ts';
 
 /** One entry of `errors` in a GraphQL answer, as far as anybody here looks at it. */
@@ -39,8 +40,7 @@ export function isSchemaMismatch({ message, code }: GraphqlProblem): boolean {
 }
 
 /** Answers with one of these say so without a body worth reading; anything else is left to the GraphQL layer. */
-export function refusalOf(response: Response, url: string): BoundaryError | null {
-  const { status } = response;
+export function refusalOf({ status, contentType }: PostAnswer, url: string): BoundaryError | null {
   const place = placeOf(url);
   if (status >= 500) {
     return new BoundaryError(
@@ -62,7 +62,7 @@ export function refusalOf(response: Response, url: string): BoundaryError | null
     );
   }
   if (status === 413) return tooLargeToSend(place);
-  return (response.headers.get('content-type') ?? '').includes('json') ? null : notJson(place, status);
+  return contentType.includes('json') ? null : notJson(place, status);
 }
 
 const tooLargeToSend = (place: string): BoundaryError =>

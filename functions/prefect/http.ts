@@ -2,6 +2,7 @@ import http from 'node:http';
 import https from 'node:https';
 
 import { codeOf } from '../network.ts';
+import type { Post, PostRequest } from './contract.ts';
 
 /** Answers beyond this are not read to the end. */
 const maxAnswerBytes = 32 * 1024 * 1024;
@@ -23,11 +24,13 @@ export interface HttpOptions {
 }
 
 export interface HttpTransport {
-  /** Shaped like the global `fetch`, for what a GraphQL client needs: a string body, headers, a signal. */
-  readonly fetch: typeof fetch;
+  readonly post: Post;
   /** Destroys the kept connections: nothing outlives the handler. */
   close(): void;
 }
+
+/** Leaves out a byte order mark, which JSON does not allow and some proxies write. */
+const utf8 = new TextDecoder();
 
 async function readText(answer: http.IncomingMessage, maxBytes: number): Promise<string> {
   const chunks: Buffer[] = [];
@@ -40,20 +43,15 @@ async function readText(answer: http.IncomingMessage, maxBytes: number): Promise
     }
     chunks.push(chunk as Buffer);
   }
-  return Buffer.concat(chunks).toString();
+  return utf8.decode(Buffer.concat(chunks));
 }
 
 const brokenPipe: ReadonlySet<string> = new Set(['ECONNRESET', 'EPIPE']);
 
-function send(url: URL, init: RequestInit, agent: http.Agent): Promise<http.IncomingMessage> {
+function send(url: URL, { headers, body, signal }: PostRequest, agent: http.Agent): Promise<http.IncomingMessage> {
   const { promise, resolve, reject } = Promise.withResolvers<http.IncomingMessage>();
-  const body = typeof init.body === 'string' ? init.body : '';
-  const headers = {
-    ...Object.fromEntries(new Headers(init.headers)),
-    'content-length': String(Buffer.byteLength(body)),
-  };
-  const signal = init.signal ?? undefined;
-  const options = { agent, headers, method: init.method ?? 'GET', ...(signal === undefined ? {} : { signal }) };
+  const length = { 'content-length': String(Buffer.byteLength(body)) };
+  const options = { agent, headers: { ...headers, ...length }, method: 'POST', signal };
   const request = (url.protocol === 'https:' ? https : http).request(url, options, resolve);
   request.on('error', (error) => {
     const stale = request.reusedSocket && brokenPipe.has(codeOf(error));
@@ -63,27 +61,23 @@ function send(url: URL, init: RequestInit, agent: http.Agent): Promise<http.Inco
   return promise;
 }
 
-function responseOf(answer: http.IncomingMessage, text: string): Response {
-  const status = answer.statusCode ?? 0;
-  const contentType = answer.headers['content-type'];
-  // The constructor refuses a body for these two; an API that answers so has nothing to say anyway.
-  const body = status === 204 || status === 304 ? null : text;
-  return new Response(body, { status, headers: contentType === undefined ? {} : { 'content-type': contentType } });
-}
-
 /**
  * HTTP over kept connections, one agent per client, so that the CA of one server is trusted for that server only.
  * Redirects are not followed (they would carry the credential elsewhere), and an answer has a size limit.
  * The deadline is the caller's `signal`.
+ *
+ * Not by the global `fetch`, and without its `Headers` and `Response`: the first touch of any of them loads Node's own
+ * undici, which a cold start pays for and nothing here needs.
  */
 export function connectHttp({ ca, maxBytes = maxAnswerBytes }: HttpOptions): HttpTransport {
   const plain = new http.Agent({ keepAlive: true });
   const secure = new https.Agent({ keepAlive: true, ...(ca === null ? {} : { ca }) });
   return {
-    fetch: async (input, init = {}) => {
-      const url = new URL(input instanceof Request ? input.url : input);
-      const answer = await send(url, init, url.protocol === 'https:' ? secure : plain);
-      return responseOf(answer, await readText(answer, maxBytes));
+    post: async (request) => {
+      const url = new URL(request.url);
+      const answer = await send(url, request, url.protocol === 'https:' ? secure : plain);
+      const { statusCode: status = 0, headers } = answer;
+      return { status, contentType: headers['content-type'] ?? '', text: await readText(answer, maxBytes) };
     },
     close: () => {
       plain.destroy();

@@ -1,4 +1,5 @@
-import type { Endpoint, OperationAnswer } from './call.ts';
+import type { OperationAnswer } from './batch-answer.ts';
+import type { Endpoint } from './call.ts';
 import type { WriteAnswer, WriteAnswers, WriteBatch } from './contract.ts';
 import { isDone, stateAnswer, writeRequests, type WriteOperation } from './writes.ts';
 

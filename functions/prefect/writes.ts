@@ -2,7 +2,8 @@ import { setStates, writeLogs, heartbeat } from './documents.ts';
 import type { FlowRunId } from '../core/flow-run.ts';
 import type { JsonObject } from '../core/json.ts';
 import { withoutCredentials } from '../redaction.ts';
-import type { Operation, OperationAnswer } from './call.ts';
+import type { OperationAnswer } from './batch-answer.ts';
+import type { Operation } from './call.ts';
 import type { RunLog, StateWrite, WriteAnswer, WriteBatch } from './contract.ts';
 import { isOutage } from './failures.ts';
 

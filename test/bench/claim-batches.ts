@@ -7,7 +7,7 @@ import { nextPace, startingPace, type Pace } from '../../functions/ticks/pace.ts
 import { claimLimitMs } from '../../functions/ticks/ports.ts';
 import type { LocalRequest } from '../../infra/local/http.ts';
 import { aClock, patient, type TestClock } from '../support/clients.ts';
-import { fetchFrom } from '../support/local-fetch.ts';
+import { postTo } from '../support/local-post.ts';
 import { rounded, type GoalGroup, type Measurement } from './goal.ts';
 import { answerGraphql, labRuns } from './lab/graphql.ts';
 
@@ -70,7 +70,7 @@ function connect(cost: Cost, clock: TestClock): PrefectClient {
     labels: [],
     stackId: 'bench',
     clock,
-    fetch: fetchFrom(answer),
+    post: postTo(answer),
   });
 }
 

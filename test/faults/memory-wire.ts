@@ -1,6 +1,7 @@
 import type { ApiSession } from '../../functions/kubernetes/session.ts';
 import type { HttpTransport } from '../../functions/prefect/http.ts';
 import type { Handle, LocalResponse } from '../../infra/local/http.ts';
+import { postAnswer } from '../support/local-post.ts';
 import type { Delivery, Relay } from './relay.ts';
 import type { ProxiedRequest } from './wire-faults.ts';
 
@@ -53,24 +54,12 @@ async function carry(options: MemoryWireOptions, request: ProxiedRequest, gone: 
   return unlessGone(travel(), gone);
 }
 
-const patient = (): AbortSignal => new AbortController().signal;
-
 /** The Prefect API through a relay, without a socket. */
 export function memoryHttp(options: MemoryWireOptions, actor: () => string): HttpTransport {
   return {
-    fetch: async (_url, init = {}) => {
-      const headers = Object.fromEntries(new Headers(init.headers));
-      const body = typeof init.body === 'string' ? init.body : '';
-      const request = {
-        to: 'prefect',
-        actor: actor(),
-        method: init.method ?? 'GET',
-        path: '/',
-        headers,
-        body,
-      } as const;
-      const answer = await carry(options, request, init.signal ?? patient());
-      return new Response(answer.body, { status: answer.status, headers: answer.headers });
+    post: async ({ headers, body, signal }) => {
+      const request = { to: 'prefect', actor: actor(), method: 'POST', path: '/', headers, body } as const;
+      return postAnswer(await carry(options, request, signal));
     },
     close: () => undefined,
   };

@@ -36,7 +36,7 @@ async function startWorld(options: PrefectApiOptions = {}): Promise<World> {
     labels: ['gpu'],
     stackId: STACK,
     clock: aClock(),
-    fetch: transport.fetch,
+    post: transport.post,
   } as const;
   return {
     api,

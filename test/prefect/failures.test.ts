@@ -131,6 +131,21 @@ describe('a read without a readable answer', () => {
   });
 });
 
+describe('a request', () => {
+  it('is a POST of an array of documents with their variables, and says that it is JSON', async () => {
+    await using world = await startPrefectWorld();
+
+    await read(world);
+
+    const request = world.api.exchanges.at(-1)?.request;
+    assert.equal(request?.method, 'POST');
+    assert.equal(request.headers['content-type'], 'application/json');
+    assert.equal(request.headers['accept'], 'application/graphql-response+json, application/json');
+    const [operation, ...others] = JSON.parse(request.body) as readonly Record<string, unknown>[];
+    assert.deepEqual([Object.keys(operation ?? {}), others], [['query', 'variables'], []]);
+  });
+});
+
 describe('the runner token', () => {
   it('goes with each request, with the tenant beside it', async () => {
     await using world = await startPrefectWorld({ token: 'right' });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 
-import type { OperationAnswer } from '../../functions/prefect/call.ts';
+import type { OperationAnswer } from '../../functions/prefect/batch-answer.ts';
 import type { RunLog, WriteAnswer } from '../../functions/prefect/contract.ts';
 import { logMessage, stateAnswer, writeRequests } from '../../functions/prefect/writes.ts';
 import { aRunId } from '../support/builders.ts';

@@ -9,8 +9,10 @@ import type { Outside, Tick } from '../../functions/composition.ts';
 import { parseConfig, type Config } from '../../functions/config.ts';
 import type { TickReport } from '../../functions/core/tick-report.ts';
 import { functionLimitMs } from '../../functions/limits.ts';
+import type { Post } from '../../functions/prefect/contract.ts';
 import { constant } from '../../functions/source.ts';
 import type { TickEvents } from '../../functions/ticks/ports.ts';
+import { postAnswer } from '../support/local-post.ts';
 import { Actor, actorClock } from './scheduler.ts';
 import { awsCredentials, type Wire } from './wire.ts';
 import { clusterName, namespace, secretArn, type SoakWorld } from './world.ts';
@@ -189,7 +191,7 @@ export class Lambda {
       clock,
       newId: () => this.#world.newId(),
       env: { AWS_REGION: region },
-      openHttp: () => ({ fetch: this.#fetch(actor), close: () => undefined }),
+      openHttp: () => ({ post: this.#post(actor), close: () => undefined }),
       openSession: () => this.#session(actor),
       wire: {
         resolve: async () => ['169.254.169.254'],
@@ -203,13 +205,10 @@ export class Lambda {
     };
   }
 
-  #fetch(actor: () => Actor): typeof fetch {
-    return async (_url, init) => {
-      const headers = Object.fromEntries(new Headers(init?.headers));
-      const body = typeof init?.body === 'string' ? init.body : '';
+  #post(actor: () => Actor): Post {
+    return async ({ headers, body, signal }) => {
       const request = { method: 'POST', path: '/graphql', headers, body };
-      const response = await this.#wire.send(actor(), 'prefect', { request, signal: init?.signal ?? undefined });
-      return new Response(response.body, { status: response.status, headers: response.headers });
+      return postAnswer(await this.#wire.send(actor(), 'prefect', { request, signal }));
     };
   }
 

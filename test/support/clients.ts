@@ -62,7 +62,7 @@ export async function startPrefectWorld(options: PrefectApiOptions = {}): Promis
         labels: [],
         stackId: STACK,
         clock,
-        fetch: transport.fetch,
+        post: transport.post,
         ...wish,
         memory,
       });

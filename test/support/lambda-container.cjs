@@ -11,6 +11,9 @@ const importMs = performance.now() - started;
 
 const milliseconds = ({ user, system }) => (user + system) / 1000;
 
+// What the first touch of a global `fetch`, `Headers`, `Request` or `Response` loads.
+const hasLoadedUndici = () => process.moduleLoadList.includes('NativeModule internal/deps/undici/undici');
+
 const invoke = async ({ requestId, limitMs, event }) => {
   const endsAt = performance.now() + limitMs;
   const context = { awsRequestId: requestId, getRemainingTimeInMillis: () => Math.max(0, endsAt - performance.now()) };
@@ -30,6 +33,7 @@ const invoke = async ({ requestId, limitMs, event }) => {
     cpuMs,
     processCpuMs: milliseconds(process.cpuUsage()),
     peakRssBytes: peakRssBytes(),
+    hasLoadedUndici: hasLoadedUndici(),
     ms: performance.now() + limitMs - endsAt,
   };
 };

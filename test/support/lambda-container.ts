@@ -22,6 +22,8 @@ export interface Invoked {
   /** Of the whole process so far: start and import as well. */
   readonly processCpuMs: number;
   readonly peakRssBytes: number;
+  /** Node has loaded its own undici: the first touch of `fetch`, `Headers`, `Request` or `Response` does that. */
+  readonly hasLoadedUndici: boolean;
   readonly ms: number;
 }
 

@@ -22,7 +22,7 @@ import {
   writePodStatus,
   type ContractCluster,
 } from '../contract/kubernetes.cluster.ts';
-import { fetchFrom } from './local-fetch.ts';
+import { postTo } from './local-post.ts';
 import type { EksLogin, RealCluster } from './real-cluster.ts';
 import { applyManifest, isAllowed, openNamespace } from './real-namespace.ts';
 import { realFunctions, ShiftedClock, type RealFunctions } from './real-world.ts';
@@ -89,7 +89,7 @@ function playPrefect(clock: ShiftedClock, seed: string) {
   let intercept: Interceptor = (_request, forward) => forward();
   return {
     prefect,
-    fetch: fetchFrom(async (request) => intercept(request, () => answer(request, clock.now()))),
+    post: postTo(async (request) => intercept(request, () => answer(request, clock.now()))),
     onPrefect: (interceptor: Interceptor): void => {
       intercept = interceptor;
     },
@@ -111,7 +111,7 @@ export async function openScene(cluster: RealCluster, eks: EksLogin, setting: Se
   const at = await openStage(cluster, setting);
   const { namespace } = at;
   const clock = new ShiftedClock();
-  const { prefect, fetch, onPrefect } = playPrefect(clock, namespace);
+  const { prefect, post, onPrefect } = playPrefect(clock, namespace);
   const due = new Date(clock.now().getTime() - minute);
   seedTenant(prefect, {}, due);
   const { settings = {}, runConfig = null } = setting;
@@ -123,7 +123,7 @@ export async function openScene(cluster: RealCluster, eks: EksLogin, setting: Se
     namespace,
     clock,
     prefectUrl: 'http://prefect.test/graphql',
-    openHttp: () => ({ fetch, close: () => undefined }),
+    openHttp: () => ({ post, close: () => undefined }),
     env: { ...templateOf(setting), ...setting.env },
   });
   const report = await functions.dispatch();

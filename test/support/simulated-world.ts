@@ -9,7 +9,7 @@ import { connectKubernetes } from '../../functions/kubernetes/gateway.ts';
 import type { ApiSession } from '../../functions/kubernetes/session.ts';
 import { quietAgeMs } from '../../functions/limits.ts';
 import { connectPrefect } from '../../functions/prefect/client.ts';
-import type { PrefectMemory } from '../../functions/prefect/contract.ts';
+import type { Post, PrefectMemory } from '../../functions/prefect/contract.ts';
 import { Secret } from '../../functions/secret.ts';
 import { constant } from '../../functions/source.ts';
 import { runDispatchTick } from '../../functions/ticks/dispatch-tick.ts';
@@ -24,7 +24,7 @@ import { seedTenant } from '../../infra/local/prefect-api/seed.ts';
 import { createPrefectState, type PrefectState } from '../../infra/local/prefect-api/state.ts';
 import { agentGroup, rbacOf } from '../../infra/rbac.ts';
 import { STACK } from './builders.ts';
-import { fetchFrom } from './local-fetch.ts';
+import { postTo } from './local-post.ts';
 import { T0 } from './time.ts';
 
 const NAMESPACE = 'flows';
@@ -156,7 +156,7 @@ export class Container {
 
   #prefect() {
     const { prefectApi, backend, agentName, agentLabels, stackId } = this.#config;
-    const { clock, fetch } = this.#world;
+    const { clock, post } = this.#world;
     const token = constant(null);
     return connectPrefect({
       url: prefectApi,
@@ -168,7 +168,7 @@ export class Container {
       labels: agentLabels,
       stackId,
       clock,
-      fetch,
+      post,
     });
   }
 
@@ -194,7 +194,7 @@ export class SimulatedWorld {
   readonly clock = new VirtualClock();
   readonly prefect: PrefectState = createPrefectState({ seed: 'simulated' });
   readonly cluster: ClusterState;
-  readonly fetch: typeof fetch;
+  readonly post: Post;
   onPrefect: Interceptor = (_request, forward) => forward();
   onKubernetes: Interceptor = (_request, forward) => forward();
   /** Requests so far, by server. */
@@ -216,7 +216,7 @@ export class SimulatedWorld {
       T0,
     );
     const answer = prefectHandle(this.prefect);
-    this.fetch = fetchFrom(async (request) => {
+    this.post = postTo(async (request) => {
       this.requests.prefect.push(request);
       return this.onPrefect(request, () => answer(request, this.clock.now()));
     });
