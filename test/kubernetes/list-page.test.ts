@@ -3,7 +3,7 @@ import { test } from 'node:test';
 
 import fc from 'fast-check';
 
-import type { JsonObject } from '../../functions/core/json.ts';
+import type { Json, JsonObject } from '../../functions/core/json.ts';
 import { readListPage } from '../../functions/kubernetes/list-page.ts';
 
 const asIs = (raw: JsonObject): JsonObject => raw;
@@ -82,6 +82,64 @@ test('An item is let go before the next one is parsed', () => {
   assert.throws(() => readListPage(page, (raw) => seen.push(raw)), SyntaxError);
 
   assert.deepEqual(seen, [job('a')]);
+});
+
+/** As the API server writes an object: its managed fields are the last of its metadata. */
+const managedJob = (managedFields: Json, more: object = {}): JsonObject => ({
+  metadata: { name: 'a', labels: { app: 'x' }, managedFields },
+  spec: { args: ['x'] },
+  ...more,
+});
+const withoutThem = { metadata: { name: 'a', labels: { app: 'x' } }, spec: { args: ['x'] } };
+const keys = (...names: readonly string[]) => [
+  { manager: 'x', fieldsV1: Object.fromEntries(names.map((name) => [name, {}])) },
+];
+
+for (const [sentence, { item, want }] of Object.entries({
+  'are left out': { item: managedJob(keys('f:spec', 'k:{"name":"flow"}')), want: withoutThem },
+  'are left out where there are none': { item: managedJob([]), want: withoutThem },
+  'are left out after another array': {
+    item: { metadata: { name: 'a', finalizers: ['f'], managedFields: keys('f:spec') } },
+    want: { metadata: { name: 'a', finalizers: ['f'] } },
+  },
+  'are left out wherever they stand': {
+    item: { metadata: { labels: {}, managedFields: [{ manager: 'x' }], name: 'a' }, spec: { list: [{ x: [] }] } },
+    want: { metadata: { labels: {}, name: 'a' }, spec: { list: [{ x: [] }] } },
+  },
+  'are parsed where an array is in them': { item: managedJob([{ a: [1] }]), want: managedJob([{ a: [1] }]) },
+  'are parsed where a bracket opens in a key': { item: managedJob(keys('v:[1]')), want: managedJob(keys('v:[1]')) },
+  'are parsed where a bracket closes in a key': { item: managedJob(keys('}]},')), want: managedJob(keys('}]},')) },
+  'are parsed where several brackets close in a key': {
+    item: managedJob(keys(']', '}]')),
+    want: managedJob(keys(']', '}]')),
+  },
+  'are no text that only looks like them': {
+    item: job('a', { text: ',"managedFields":[{}]' }),
+    want: job('a', { text: ',"managedFields":[{}]' }),
+  },
+})) {
+  test(`Managed fields ${sentence}`, () => {
+    assert.deepEqual(readListPage(pageWith([item, job('b')]), asIs)?.items, [want, job('b')]);
+  });
+}
+
+test('Whatever managed fields are, nothing else is missing', () => {
+  const without = (raw: unknown): JsonObject =>
+    JSON.parse(JSON.stringify(raw), (key, value: unknown) =>
+      key === 'managedFields' ? undefined : value,
+    ) as JsonObject;
+  const text = fc.oneof(fc.string(), fc.stringMatching(/^[[\]{},":]{0,6}$/u));
+  const fields = fc.array(fc.oneof(fc.dictionary(text, text), fc.jsonValue()), { maxLength: 3 });
+  const item = fc.tuple(fields, fc.dictionary(text, text), fc.boolean()).map(([managedFields, labels, isLast]) => ({
+    metadata: isLast ? { name: 'a', labels, managedFields } : { name: 'a', managedFields, labels },
+    spec: { labels },
+  }));
+  fc.assert(
+    fc.property(fc.array(item, { maxLength: 4 }), (items) => {
+      assert.deepEqual(readListPage(pageWith(items), without)?.items, items.map(without));
+    }),
+    { numRuns: 1_000 },
+  );
 });
 
 test('Whatever the items are, they are read as JSON reads the page', () => {
