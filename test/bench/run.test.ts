@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, it } from 'node:test';
 
-import { interleaved, measuredFairly, median, ratios, verdictOf, type BenchOptions, type GoalKind } from './goal.ts';
+import { interleaved, measureFairly, median, ratios, verdictOf, type GoalGroup, type GoalKind } from './goal.ts';
 
 const run = (...args: readonly string[]) =>
   spawnSync(process.execPath, [path.join(import.meta.dirname, 'run.ts'), ...args], { encoding: 'utf8' });
@@ -53,7 +53,30 @@ describe('a comparison', () => {
 });
 
 describe('a group that misses a goal', () => {
-  const options: BenchOptions = { peer: false, svg: null, show: () => undefined };
+  /** Measures groups of these kinds, each with its figures in turn; each measuring takes ten seconds. */
+  async function figuresOf(wanted: readonly { kind: GoalKind; figures: readonly number[] }[], limitMs = 60_000) {
+    let time = 0;
+    const left = new Map(wanted.map(({ figures }, place) => [`group ${place}`, [...figures]]));
+    const order: string[] = [];
+    const groups: readonly GoalGroup[] = wanted.map(({ kind }, place) => ({
+      name: `group ${place}`,
+      about: 'a test',
+      kind,
+      measure: async () => [],
+    }));
+    const seen = await measureFairly(groups, {
+      now: () => time,
+      limitMs,
+      measure: async ({ name }) => {
+        time += 10_000;
+        order.push(name);
+        const figure = left.get(name)?.shift() ?? 0;
+        return [{ goal: 'time', figure, unit: 's', limit: 4, because: 'a test' }];
+      },
+    });
+    return { figures: seen.map(({ measurements }) => measurements[0]?.figure), order };
+  }
+
   const cases: Record<string, { kind: GoalKind; figures: readonly number[]; want: number; wantTimes: number }> = {
     'is measured once more when time is in it': { kind: 'wall', figures: [9, 1], want: 1, wantTimes: 2 },
     'or CPU': { kind: 'cpu', figures: [9, 1], want: 1, wantTimes: 2 },
@@ -63,16 +86,26 @@ describe('a group that misses a goal', () => {
   };
   for (const [name, { kind, figures, want, wantTimes }] of Object.entries(cases)) {
     it(name, async () => {
-      let times = 0;
-      const measure = async () => {
-        const figure = figures[times] ?? 0;
-        times += 1;
-        return [{ goal: 'time', figure, unit: 's', limit: 4, because: 'a test' }];
-      };
-      const [seen] = await measuredFairly({ name: 'group', about: 'a test', kind, measure }, options);
-      assert.deepEqual([seen?.figure, times], [want, wantTimes]);
+      const seen = await figuresOf([{ kind, figures }]);
+      assert.deepEqual([seen.figures[0], seen.order.length], [want, wantTimes]);
     });
   }
+
+  const two = [
+    { kind: 'cpu', figures: [9, 1] },
+    { kind: 'cpu', figures: [8, 2] },
+  ] as const;
+
+  it('waits until every group has been measured', async () => {
+    const { figures, order } = await figuresOf(two);
+    assert.deepEqual(order, ['group 0', 'group 1', 'group 0', 'group 1']);
+    assert.deepEqual(figures, [1, 2]);
+  });
+
+  it('is believed at once where measuring it again would take longer than there is time', async () => {
+    assert.deepEqual((await figuresOf(two, 39_999)).figures, [1, 8]);
+    assert.deepEqual((await figuresOf(two, 40_000)).figures, [1, 2]);
+  });
 });
 
 describe('npm run bench', () => {
