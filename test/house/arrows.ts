@@ -56,10 +56,10 @@ export const arrows: readonly Part[] = [
     part: 'functions/aws/',
     imports: ['functions/core/', ...foundation],
     modules: [
-      '@aws-crypto/sha256-js',
       '@aws-sdk/client-eks',
       '@aws-sdk/client-secrets-manager',
       '@aws-sdk/client-sts',
+      '@smithy/core/checksum',
       '@smithy/signature-v4',
     ],
   },
