@@ -4,6 +4,7 @@ import { EKSClient } from '@aws-sdk/client-eks';
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { defaultProvider } from '@aws-sdk/credential-provider-node';
 
+import { clientSettings } from './aws/client-settings.ts';
 import { describedCluster, type EksMemory } from './aws/eks-cluster.ts';
 import { eksLogin, stsHost } from './aws/eks-token.ts';
 import { runnerToken, type TokenMemory } from './aws/runner-token.ts';
@@ -76,7 +77,7 @@ function tokenSource(config: Config, outside: Outside, memory: TokenMemory): Sou
   if (outside.token !== undefined) return outside.token;
   if (wanted.kind === 'none') return constant(null);
   if (wanted.kind === 'given') return constant(wanted.token);
-  const client = new SecretsManagerClient({});
+  const client = new SecretsManagerClient(clientSettings(outside.env, 'SECRETS_MANAGER'));
   return runnerToken({ client, secretArn: wanted.arn, key: wanted.key, memory, clock: outside.clock });
 }
 
@@ -91,7 +92,7 @@ export function share(config: Config, outside: Outside): Shared {
 
 function clusterSource({ config, outside, memory }: Shared): Source<ClusterAddress> {
   if (config.clusterAddress !== null) return constant(config.clusterAddress);
-  const client = new EKSClient({});
+  const client = new EKSClient(clientSettings(outside.env, 'EKS'));
   return describedCluster({ client, name: config.clusterName, memory: memory.eks, clock: outside.clock });
 }
 

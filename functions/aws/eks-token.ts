@@ -43,7 +43,8 @@ const clusterHeader = 'x-k8s-aws-id';
  * authenticator calls real hosts only.
  */
 export function stsHost(region: string, { fips = false, dualStack = false } = {}): string {
-  const { endpointProvider } = new STSClient({ region }).config;
+  // The mode is of connections, and there will be none; untold, the client reads ~/.aws/config for it.
+  const { endpointProvider } = new STSClient({ region, defaultsMode: 'legacy' }).config;
   const parameters = { Region: region, UseFIPS: fips, UseDualStack: dualStack, UseGlobalEndpoint: false };
   return endpointProvider(parameters).url.host;
 }

@@ -21,7 +21,11 @@ async function run(folder: string, line: string): Promise<string> {
 /** What both functions work with: a folder, or files by their names. What else both carried, one carried for the other. */
 const shared: readonly { readonly folder: string; readonly files?: readonly string[]; readonly why: string }[] = [
   { folder: 'functions', why: 'configuration, telemetry and the entry' },
-  { folder: 'functions/aws', files: ['eks-cluster', 'eks-token', 'runner-token', 'sdk-failures'], why: 'the login' },
+  {
+    folder: 'functions/aws',
+    files: ['client-settings', 'eks-cluster', 'eks-token', 'runner-token', 'sdk-failures'],
+    why: 'the login',
+  },
   { folder: 'functions/kubernetes', why: 'one connection, its lists and its writes' },
   { folder: 'functions/prefect', why: 'one API' },
   {
