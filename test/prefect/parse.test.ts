@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 
-import { microsOf, parseRuns } from '../../functions/prefect/parse.ts';
+import { parseRuns } from '../../functions/prefect/parse.ts';
 import { at, T0 } from '../support/time.ts';
 
 const runId = '11111111-2222-4333-8444-555555555555';
@@ -32,26 +32,6 @@ const row = {
     },
   ],
 };
-
-describe('microsOf', () => {
-  const second = Date.parse('2024-03-01T02:00:00Z') * 1000;
-  const cases: Record<string, { text: string; want: number }> = {
-    'whole seconds': { text: '2024-03-01T02:00:00+00:00', want: second },
-    'all six digits': { text: '2024-03-01T02:00:00.123456+00:00', want: second + 123_456 },
-    'trailing zeros that Postgres drops': { text: '2024-03-01T02:00:00.12+00:00', want: second + 120_000 },
-    'more digits than a microsecond': { text: '2024-03-01T02:00:00.1234569+00:00', want: second + 123_456 },
-    'a space, as psql prints it': { text: '2024-03-01 02:00:00+00', want: second },
-    'an offset of another zone': { text: '2024-03-01T04:30:00.000007+02:30', want: second + 7 },
-    'an offset without colon': { text: '2024-03-01T04:30:00+0230', want: second },
-    'no zone at all': { text: '2024-03-01T02:00:00', want: second },
-    'a day without time': { text: '2024-03-01', want: Number.NaN },
-    'a month that does not exist': { text: '2024-13-01T02:00:00Z', want: Number.NaN },
-    'a word': { text: 'soon', want: Number.NaN },
-  };
-  for (const [name, { text, want }] of Object.entries(cases)) {
-    it(`reads ${name}`, () => assert.equal(microsOf(text), want));
-  }
-});
 
 describe('parseRuns', () => {
   it('keeps what the ticks need', () => {
@@ -145,11 +125,133 @@ describe('parseRuns', () => {
     });
   }
 
-  it('takes a state within another as often as a server nests them', () => {
-    const nested = JSON.parse(`${'{"state":'.repeat(199)}{}${'}'.repeat(199)}`) as unknown;
-    const { runs, unreadable } = parseRuns([{ ...row, serialized_state: nested }], T0);
+  /** The row with one value at a path of names and positions; undefined: the field is left out. */
+  function rowWith(path: string, value: unknown): unknown {
+    const full = { ...row, heartbeat: scheduledState.start_time, logs: [{ info: null }] };
+    const copy = JSON.parse(JSON.stringify({ ...full, task_runs: [{ state_start_time: null }] })) as unknown;
+    const names = path.split('.');
+    const last = names.pop() ?? '';
+    const place = names.reduce<unknown>((at, name) => (at as Record<string, unknown>)[name], copy);
+    Object.assign(place as object, { [last]: value });
+    return JSON.parse(JSON.stringify(copy));
+  }
 
-    assert.deepEqual([runs.length, unreadable], [1, []]);
+  const notOptional = [
+    'id',
+    'version',
+    'state',
+    'serialized_state',
+    'flow',
+    'flow.id',
+    'task_runs',
+    'states',
+    'logs.0.info',
+  ];
+  const notOptionalInHistory = ['id', 'version', 'state', 'created', 'serialized_state'].map(
+    (name) => `states.0.${name}`,
+  );
+  const objects = /(?:serialized_state|settings)$/u;
+  const noObject = 'expected a JSON object of at most 200 levels';
+  for (const path of [...notOptional, ...notOptionalInHistory]) {
+    it(`misses ${path}`, () => {
+      const want = `${path}: ${objects.test(path) ? noObject : 'Invalid input'}`;
+      assert.deepEqual(parseRuns([rowWith(path, undefined)], T0).unreadable, [
+        { id: path === 'id' ? null : runId, problem: want },
+      ]);
+    });
+  }
+
+  const optional = [
+    'name',
+    'labels',
+    'scheduled_start_time',
+    'heartbeat',
+    'times_resurrected',
+    'run_config',
+    'flow.name',
+  ];
+  const optionalToo = [
+    'flow.core_version',
+    'flow.storage',
+    'flow.flow_group',
+    'flow.flow_group.settings',
+    'states.0.message',
+  ];
+  for (const path of [...optional, ...optionalToo, 'task_runs.0.state_start_time']) {
+    it(`does without ${path}, which may be null or absent`, () => {
+      const { runs, unreadable } = parseRuns([rowWith(path, null), rowWith(path, undefined)], T0);
+
+      assert.deepEqual([runs.length, unreadable], [2, []]);
+    });
+  }
+
+  const wrong: Readonly<Record<string, readonly unknown[]>> = {
+    id: [7, 'a', `${runId}0`, `${runId.slice(0, -1)}g`],
+    name: [7],
+    version: ['3', 1.5, 2 ** 53],
+    state: [null, 7],
+    serialized_state: [null, [], 'a'],
+    labels: ['a', {}],
+    'labels.0': [null],
+    scheduled_start_time: [7],
+    heartbeat: [{}],
+    times_resurrected: ['1', 0.5],
+    flow: [null, 'etl', []],
+    'flow.id': [7],
+    'flow.name': [7],
+    'flow.core_version': [1],
+    'flow.flow_group': ['a', []],
+    'flow.flow_group.settings': ['a', []],
+    task_runs: [null, {}],
+    'task_runs.0': [null, []],
+    'task_runs.0.state_start_time': [7],
+    states: [null, {}],
+    'states.0': [null, 'a'],
+    'states.0.id': [null, 7],
+    'states.0.version': [null, 1.5],
+    'states.0.state': [null],
+    'states.0.created': [null, 7],
+    'states.0.message': [7],
+    'states.0.serialized_state': [null, 'a'],
+    logs: [null, {}],
+    'logs.0': [null, 'a'],
+  };
+  for (const [path, values] of Object.entries(wrong)) {
+    it(`names ${path} when it is of another type`, () => {
+      const { runs, unreadable } = parseRuns(
+        values.map((value) => rowWith(path, value)),
+        T0,
+      );
+
+      const want = `${path}: ${objects.test(path) ? noObject : 'Invalid input'}`;
+      assert.equal(runs.length, 0);
+      assert.deepEqual(
+        unreadable.map(({ problem }) => problem),
+        values.map(() => want),
+      );
+    });
+  }
+
+  for (const path of ['scheduled_start_time', 'heartbeat', 'task_runs.0.state_start_time', 'states.0.created']) {
+    it(`names ${path} when it is no timestamp`, () => {
+      const [bad] = parseRuns([rowWith(path, '2024-13-01T02:00:00Z')], T0).unreadable;
+
+      assert.equal(bad?.problem, `${path}: not a timestamp`);
+    });
+  }
+
+  it('names the first problem where there are several, in the order of the fields', () => {
+    const { unreadable } = parseRuns([{ ...row, logs: 7, states: 7, task_runs: 7, flow: { ...row.flow, id: 7 } }], T0);
+
+    assert.deepEqual(unreadable, [{ id: runId, problem: 'flow.id: Invalid input' }]);
+  });
+
+  it('takes a state within another as often as a server nests them, and 200 times at most', () => {
+    const nested = (times: number) => JSON.parse(`${'{"state":'.repeat(times)}{}${'}'.repeat(times)}`) as unknown;
+    const rows = [199, 200, 201].map((times) => ({ ...row, serialized_state: nested(times) }));
+    const { runs, unreadable } = parseRuns(rows, T0);
+
+    assert.deepEqual([runs.length, unreadable.length], [2, 1]);
   });
 
   it('never quotes a value, which may be a secret', () => {
