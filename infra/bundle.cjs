@@ -1,6 +1,6 @@
 'use strict';
 
-const { mkdir, rm, writeFile } = require('node:fs/promises');
+const { mkdir, readFile, rm, writeFile } = require('node:fs/promises');
 const path = require('node:path');
 
 const { build } = require('esbuild');
@@ -53,6 +53,26 @@ function setApart(modules) {
   };
 }
 
+/**
+ * Puts the constants of the SDK's schemas into the keys that are computed from them: `{ [_ht]: … }` becomes `{ "http": … }`.
+ * For all that esbuild knows, a computed key runs code, so it keeps the schemas of every operation of a service for one.
+ */
+const plainKeys = {
+  name: 'plain-keys',
+  setup({ onLoad }) {
+    onLoad({ filter: /[\\/]dist-es[\\/]schemas[\\/]\w+\.js$/ }, async ({ path: file }) => {
+      const source = await readFile(file, 'utf8');
+      const constants = new Map(
+        Array.from(source.matchAll(/^const (\w+) = ("\w+");$/gmu), ([, name, text]) => [name, text]),
+      );
+      const contents = source.replaceAll(/\[(\w+)\]:/gu, (key, name) =>
+        constants.has(name) ? `${constants.get(name)}:` : key,
+      );
+      return { contents };
+    });
+  },
+};
+
 const filesOf = ({ metafile }) =>
   Object.entries(metafile.outputs).map(([output, { bytes, inputs }]) => ({
     file: path.basename(output),
@@ -73,7 +93,7 @@ async function bundleFunction(name, folder, minify) {
       minify,
       ...entry,
       outfile: path.join(folder, file),
-      plugins: whole ? [] : [setApart(modules)],
+      plugins: whole ? [] : [plainKeys, setApart(modules)],
       // Makes a `require` of each `import()` that is left, so that both sides of it share esbuild's own interop.
       supported: { 'dynamic-import': whole },
     });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -101,6 +101,13 @@ describe('the bundles', () => {
           inputs.some((input) => isFrom(part, input)),
           part,
         );
+    });
+
+    it(`know of EKS in ${name} the one operation that is called`, async () => {
+      const source = await readFile(path.join(folder, name, 'index.js'), 'utf8');
+      assert.match(source, /"DescribeCluster"/u);
+      assert.match(source, /"\/clusters\/\{name\}"/u);
+      assert.doesNotMatch(source, /"(?:CreateCluster|ListNodegroups|DescribeAddon)"/u);
     });
 
     it(`keep what an idle tick of ${name} loads below 1000 kB`, () => {
