@@ -18,7 +18,7 @@ import {
 } from './config-values.ts';
 import { functionLimitMs, leastTickMs } from './limits.ts';
 import { Secret } from './secret.ts';
-import { variables, type Variable, type VariableName } from './variables.ts';
+import { variables, type VariableName } from './variables.ts';
 
 /** How pods get their API key. */
 export type PodToken =
@@ -96,6 +96,8 @@ const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/iu;
 const labelValue = /^[A-Za-z0-9]([-._A-Za-z0-9]{0,61}[A-Za-z0-9])?$/u;
 const dnsLabel = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/u;
 
+const fallbacks: ReadonlyMap<string, string | null> = new Map(variables.map(({ name, fallback }) => [name, fallback]));
+
 /** Reads variables one by one and keeps every problem, so that all of them can be told at once. */
 class Reader {
   readonly #env: Readonly<Record<string, string | undefined>>;
@@ -108,8 +110,7 @@ class Reader {
   /** The text of a variable, its fallback, or null. An empty value is unset. */
   text(name: VariableName): string | null {
     const value = this.#env[name]?.trim() ?? '';
-    const variable: Variable | undefined = variables.find((candidate) => candidate.name === name);
-    return value === '' ? (variable?.fallback ?? null) : value;
+    return value === '' ? (fallbacks.get(name) ?? null) : value;
   }
 
   complain(variable: VariableName, problem: string): void {

@@ -1,4 +1,4 @@
-import { lookup } from 'node:dns/promises';
+import { promises as dns } from 'node:dns';
 import http from 'node:http';
 import https from 'node:https';
 import { isIP } from 'node:net';
@@ -73,7 +73,7 @@ async function send({ url, address, headers, maxBytes, signal }: WireRequest): P
 }
 
 export const systemWire: Wire = {
-  resolve: async (host) => (await lookup(host, { all: true, verbatim: true })).map(({ address }) => address),
+  resolve: async (host) => (await dns.lookup(host, { all: true, verbatim: true })).map(({ address }) => address),
   send,
 };
 

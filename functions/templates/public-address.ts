@@ -33,9 +33,14 @@ function listOf(subnets: readonly (readonly [string, number])[], family: 'ipv4' 
   return list;
 }
 
-const notPublicFour = listOf(special, 'ipv4');
-const notPublicSix = listOf(specialSix, 'ipv6');
-const globalSix = listOf([['2000::', 3]], 'ipv6');
+const makeLists = () => ({
+  notPublicFour: listOf(special, 'ipv4'),
+  notPublicSix: listOf(specialSix, 'ipv6'),
+  globalSix: listOf([['2000::', 3]], 'ipv6'),
+});
+
+/** Made for the first address that is looked at: most containers never look at one, and all have to start. */
+let lists: ReturnType<typeof makeLists> | null = null;
 
 /**
  * Whether an address is one of the public internet: not loopback (where Lambda's Runtime API listens), not link-local
@@ -43,6 +48,8 @@ const globalSix = listOf([['2000::', 3]], 'ipv6');
  * address (IPv4-mapped, NAT64, 6to4, Teredo). What is no address at all is not public.
  */
 export function isPublicAddress(address: string): boolean {
+  lists ??= makeLists();
+  const { notPublicFour, notPublicSix, globalSix } = lists;
   if (isIP(address) === 4) return !notPublicFour.check(address, 'ipv4');
   if (isIP(address) !== 6) return false;
   return globalSix.check(address, 'ipv6') && !notPublicSix.check(address, 'ipv6');

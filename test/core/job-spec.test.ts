@@ -369,6 +369,14 @@ describe('refusals', () => {
     });
   }
 
+  it('say of every Job of a template what they said of the first', () => {
+    const input = aJobInput({ policy: { jobTemplate: { kind: 'CronJob' } } });
+    const first = buildJob(input);
+
+    assert.equal(first.kind, 'refused');
+    assert.deepEqual(buildJob(input), first);
+  });
+
   it('do not mind nothing in place of a text, nor numbers where we write', () => {
     const pod = {
       nodeSelector: { pool: null },

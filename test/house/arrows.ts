@@ -77,7 +77,7 @@ export const arrows: readonly Part[] = [
     part: 'functions/templates/',
     imports: ['functions/aws/s3-object.ts', 'functions/core/', 'functions/yaml-template.ts', ...foundation],
     types: ['functions/aws/eks-token.ts'],
-    modules: ['node:dns/promises', 'node:fs/promises', 'node:http', 'node:https', 'node:net', 'node:path'],
+    modules: ['node:dns', 'node:fs/promises', 'node:http', 'node:https', 'node:net', 'node:path'],
   },
   {
     part: 'functions/job-drafts.ts',

@@ -116,6 +116,12 @@ describe('the bundles', () => {
     });
   }
 
+  it('load of Node nothing that only templates need', async () => {
+    const parts = ['dns/promises', 'internal/blocklist', 'zlib'].map((part) => `NativeModule ${part}`);
+    const line = `require('./dispatch/index'); console.log(process.moduleLoadList.filter((part) => ${JSON.stringify(parts)}.includes(part)).join())`;
+    assert.equal(await run(folder, line), '');
+  });
+
   it('keep the decisions of the other function out', () => {
     const sources = (name: string): readonly string[] => fileOf(name, 'index.js').inputs.map(({ input }) => input);
     assert.ok(sources('dispatch').includes('functions/ticks/dispatch-tick.ts'));
