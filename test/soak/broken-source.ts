@@ -9,8 +9,11 @@ export interface Edit {
 }
 
 const root = new URL('../../', import.meta.url).href;
-const edits = new Map<string, Edit>();
+const breaks = new Map<string, readonly Edit[]>();
 const mark = 'broken';
+
+/** Tests of a broken file are not run by loading it: whoever broke it plays them. */
+const gatheredTests = new URL('test/faults/gathered-tests.ts', root).href;
 
 const markOf = (url: string | undefined): string | null =>
   url === undefined ? null : new URL(url, root).searchParams.get(mark);
@@ -28,10 +31,13 @@ export function edited(source: string, { file, from, to }: Edit): string {
   return source.replace(from, () => to);
 }
 
-function brokenText(url: string, edit: Edit): string | null {
-  const file = new URL(url);
-  file.search = '';
-  return file.href === `${root}${edit.file}` ? edited(readFileSync(file, 'utf8'), edit) : null;
+const textOf = (file: string): string => readFileSync(new URL(file, root), 'utf8');
+
+/** The text of a module that is to be broken; null: it stays as it is. */
+function brokenText(url: string): string | null {
+  const file = url.slice(root.length).replace(/\?.*$/u, '');
+  const edits = (breaks.get(markOf(url) ?? '') ?? []).filter((edit) => edit.file === file);
+  return edits.length === 0 ? null : edits.reduce(edited, textOf(file));
 }
 
 let isHooked = false;
@@ -41,24 +47,28 @@ function hook(): void {
   isHooked = true;
   registerHooks({
     resolve: (specifier, context, next) => {
-      const resolved = next(specifier, context);
       const name = markOf(context.parentURL);
+      const resolved = next(name !== null && specifier === 'node:test' ? gatheredTests : specifier, context);
       return name === null ? resolved : { ...resolved, url: marked(resolved.url, name) };
     },
     load: (url, context, next) => {
       const loaded = next(url, context);
-      const edit = url.startsWith(root) ? edits.get(markOf(url) ?? '') : undefined;
-      const text = edit === undefined ? null : brokenText(url, edit);
+      const text = url.startsWith(root) ? brokenText(url) : null;
       return text === null ? loaded : { ...loaded, source: text };
     },
   });
 }
 
-/** Loads a module of this repository as it would be with the edit somewhere beneath it; everything else stays as it is. */
-export async function importBroken<Module>(file: string, name: string, edit: Edit): Promise<Module> {
+/** Loads a module of this repository, and all of the repository beneath it, once more for this name. */
+export async function importApart<Module>(file: string, name: string): Promise<Module> {
   hook();
-  edits.set(name, edit);
-  // A module that loads nothing broken would pass as a break that nobody notices.
-  edited(readFileSync(new URL(edit.file, root), 'utf8'), edit);
   return (await import(marked(`${root}${file}`, name))) as Module;
+}
+
+/** Loads a module of this repository as it would be with the edits beneath it; everything else stays as it is. */
+export async function importBroken<Module>(file: string, name: string, ...edits: readonly Edit[]): Promise<Module> {
+  breaks.set(name, edits);
+  // A module that loads nothing broken would pass as a break that nobody notices.
+  for (const edit of edits) edited(textOf(edit.file), edit);
+  return importApart(file, name);
 }
