@@ -97,6 +97,16 @@ function* leavesOf(path: Path, value: Draft): Generator<Path> {
   for (const [step, child] of children) yield* leavesOf([...path, step], child);
 }
 
+const isCollection = (value: Draft | undefined): value is Draft[] | DraftMap =>
+  Array.isArray(value) || isDraftMap(value);
+
+/** @returns the value */
+function put<T extends Draft>(parent: Draft[] | DraftMap, step: string | number, value: T): T {
+  if (Array.isArray(parent)) parent[Number(step)] = value;
+  else parent[String(step)] = value;
+  return value;
+}
+
 /** A Job that remembers, for every leaf (a scalar or an empty collection), which layer set it last. */
 export class LayeredJob {
   readonly document: DraftMap;
@@ -124,19 +134,17 @@ export class LayeredJob {
 
   /** Sets a value, also of a list that is there; maps on the way that are missing or null are made. */
   set(path: Path, value: Draft, layer: Layer): void {
-    const list = this.read(path.slice(0, -1));
-    if (Array.isArray(list)) list[Number(path.at(-1))] = value;
-    else this.#reach(path.slice(0, -1))[String(path.at(-1))] = value;
+    put(this.#reach(path.slice(0, -1)), path.at(-1) ?? '', value);
     this.#layers.mark(path, layer);
   }
 
   /** Sets several fields of one map, which is made where it is missing. */
   setFields(path: Path, fields: Readonly<Record<string, Draft>>, layer: Layer): void {
-    const map = this.#reach(path);
-    for (const [key, value] of Object.entries(fields)) {
-      map[key] = value;
-      this.#layers.mark([...path, key], layer);
-    }
+    Object.assign(this.#reach(path), fields);
+    this.#layers.markBelow(
+      path,
+      Object.keys(fields).map((key) => [key, layer]),
+    );
   }
 
   /** Whether any of these layers set something at a path or below it. */
@@ -150,20 +158,26 @@ export class LayeredJob {
   setList(path: Path, elements: readonly { readonly value: Draft; readonly layer: Layer }[]): void {
     const list = elements.map(({ value }) => value);
     this.set(path, list, 'ours');
-    for (const [index, { layer }] of elements.entries()) this.#layers.mark([...path, index], layer);
+    this.#layers.markBelow(
+      path,
+      elements.map(({ layer }, index) => [index, layer]),
+    );
   }
 
-  remove(path: Path): void {
-    const parent = this.read(path.slice(0, -1));
-    if (isDraftMap(parent)) delete parent[String(path.at(-1))];
+  /** Takes these fields out of a map, where there is one. */
+  removeFields(path: Path, fields: readonly string[]): void {
+    const map = this.read(path);
+    if (!isDraftMap(map)) return;
+    for (const field of fields) if (Object.hasOwn(map, field)) delete map[field];
   }
 
-  /** The map at a path, made where there is none. List elements on the way must exist and be maps. */
-  #reach(path: Path): DraftMap {
-    const found = this.read(path);
-    if (isDraftMap(found)) return found;
-    const made: DraftMap = {};
-    this.#reach(path.slice(0, -1))[String(path.at(-1))] = made;
-    return made;
+  /** What stands at a path, made as a map where there is none. List elements on the way must exist and be maps. */
+  #reach(path: Path): Draft[] | DraftMap {
+    let at: Draft[] | DraftMap = this.document;
+    for (const step of path) {
+      const child = childOf(at, step);
+      at = isCollection(child) ? child : put(at, step, {});
+    }
+    return at;
   }
 }

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 
 import type { JobName } from './cluster.ts';
 import type { FlowRunId } from './flow-run.ts';
@@ -36,13 +36,13 @@ export function stackSelector(stackId: string): string {
  * @returns 16 hexadecimal digits; the peer draws 8 at random, we need the same ones again after a lost answer.
  */
 export function identifierOf(runId: FlowRunId, key: string): string {
-  return createHash('sha256').update(`${runId}\n${key}`).digest('hex').slice(0, 16);
+  return hash('sha256', `${runId}\n${key}`, 'hex').slice(0, 16);
 }
 
 /**
- * The Job's name for (run, key): the peer's `prefect-job` and the identifier, 28 characters. Nothing of a template is in
- * it, because templates change: two creates of one attempt must meet under one name, whatever they were read from.
+ * The Job's name by its identifier: the peer's `prefect-job` and that, 28 characters. Nothing of a template is in it, because
+ * templates change: two creates of one attempt must meet under one name, whatever they were read from.
  */
-export function jobNameOf(runId: FlowRunId, key: string): JobName {
-  return `prefect-job-${identifierOf(runId, key)}` as JobName;
+export function jobNameOf(identifier: string): JobName {
+  return `prefect-job-${identifier}` as JobName;
 }

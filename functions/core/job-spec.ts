@@ -85,8 +85,9 @@ const doNotDisrupt: Readonly<Record<string, string>> = {
   'cluster-autoscaler.kubernetes.io/safe-to-evict': 'false',
 };
 
-/** Written by the API server alone; it refuses some of them and ignores the others. */
-const serverFields = [
+/** Written by the API server alone, which refuses some of them and ignores the others; and the namespace is ours to choose. */
+const foreignFields = [
+  'namespace',
   'uid',
   'resourceVersion',
   'generation',
@@ -208,8 +209,9 @@ function writeResources({ job, config }: Build): void {
 /** Every write of these is the last one: nobody's template can fake them. */
 function writeIdentity({ job, input }: Build): void {
   const { run, identity } = input;
+  const identifier = identifierOf(run.id, identity.key);
   const labels = {
-    [identifierLabel]: identifierOf(run.id, identity.key),
+    [identifierLabel]: identifier,
     [runIdLabel]: run.id,
     [flowIdLabel]: run.flow.id,
     [stackLabel]: identity.stackId,
@@ -221,7 +223,7 @@ function writeIdentity({ job, input }: Build): void {
   };
   job.set(['apiVersion'], 'batch/v1', 'ours');
   job.set(['kind'], 'Job', 'ours');
-  job.set(['metadata', 'name'], jobNameOf(run.id, identity.key), 'ours');
+  job.set(['metadata', 'name'], jobNameOf(identifier), 'ours');
   for (const metadata of [['metadata'], podMetadata]) {
     job.setFields([...metadata, 'labels'], labels, 'ours');
     job.setFields([...metadata, 'annotations'], annotations, 'ours');
@@ -234,9 +236,9 @@ function dropForeignFields({ job, input, removed }: Build): void {
     if (namespace !== undefined && namespace !== null && namespace !== input.policy.namespace) {
       removed.push({ path: `/${metadata.join('/')}/namespace`, rule: 'other-namespace' });
     }
-    for (const field of ['namespace', ...serverFields]) job.remove([...metadata, field]);
+    job.removeFields(metadata, foreignFields);
   }
-  job.remove(['status']);
+  job.removeFields([], ['status']);
 }
 
 function writeTtl({ job, input, warnings }: Build): void {

@@ -18,14 +18,21 @@ interface Mark {
   below: Map<string, Mark> | null;
 }
 
+/** Steps below one path, each with its layer. */
+interface Layered {
+  readonly path: Path;
+  readonly steps: readonly (readonly [string | number, Layer])[];
+}
+
 const markOf = (layer: Layer): Mark => ({ layer, below: null });
 
 /**
  * Which layer set each path. A mark holds for everything below it that has none of its own, so that laying a whole
- * template costs one mark, and nobody pays for the layers of single fields but who asks for them.
+ * template costs one mark. Marks are put into the tree when somebody asks, and of most Jobs nobody does.
  */
 export class LayerTree {
   readonly #root: Mark;
+  readonly #marks: Layered[] = [];
 
   constructor(layer: Layer) {
     this.#root = markOf(layer);
@@ -33,12 +40,22 @@ export class LayerTree {
 
   /** The path and all below it are of this layer. */
   mark(path: Path, layer: Layer): void {
+    this.markBelow(path.slice(0, -1), [[path.at(-1) ?? '', layer]]);
+  }
+
+  /** Each of these steps below the path is, with all below it, of its layer. */
+  markBelow(path: Path, steps: Layered['steps']): void {
+    this.#marks.push({ path, steps });
+  }
+
+  #put({ path, steps }: Layered): void {
     let parent = this.#root;
-    for (const step of path.slice(0, -1)) parent = childOf(parent, String(step));
-    setBelow(parent, String(path.at(-1)), markOf(layer));
+    for (const step of path) parent = childOf(parent, String(step));
+    for (const [step, layer] of steps) setBelow(parent, String(step), markOf(layer));
   }
 
   layerAt(path: Path): Layer {
+    for (const mark of this.#marks.splice(0)) this.#put(mark);
     let nearest = this.#root;
     for (const step of path) {
       const mark = nearest.below?.get(String(step));

@@ -26,19 +26,29 @@ function elementProblem(values: readonly Json[]): string | null {
   return values.every(isText) ? null : 'Not a valid string.';
 }
 
-const problemOf: Readonly<Record<string, (value: Json) => string | null>> = {
-  text: (value) => (isText(value) ? null : 'Not a valid string.'),
-  texts: (value) => (Array.isArray(value) ? elementProblem(value) : 'Not a valid list.'),
-  map: (value) => (isJsonObject(value) ? null : 'Not a valid mapping type.'),
-  'text-map': (value) => (isJsonObject(value) ? elementProblem(Object.values(value)) : 'Not a valid mapping type.'),
-  flag: (value) => (flags.has(value) ? null : 'Not a valid boolean.'),
-  int: (value) => (isWholeNumber(value) ? null : 'Not a valid integer.'),
+const textProblem = (value: Json): string | null => (isText(value) ? null : 'Not a valid string.');
+const textsProblem = (value: Json): string | null =>
+  Array.isArray(value) ? elementProblem(value) : 'Not a valid list.';
+const mapProblem = (value: Json): string | null => (isJsonObject(value) ? null : 'Not a valid mapping type.');
+const flagProblem = (value: Json): string | null => (flags.has(value) ? null : 'Not a valid boolean.');
+
+/** Why a value that is not null is none of the kind. */
+const problemOf: Readonly<Record<FieldKind, (value: Json) => string | null>> = {
+  text: textProblem,
+  'text?': textProblem,
+  texts: textsProblem,
+  'texts?': textsProblem,
+  map: mapProblem,
+  'map?': mapProblem,
+  'text-map': (value) => (isJsonObject(value) ? elementProblem(Object.values(value)) : mapProblem(value)),
+  flag: flagProblem,
+  'flag?': flagProblem,
+  'int?': (value) => (isWholeNumber(value) ? null : 'Not a valid integer.'),
 };
 
 function fieldProblem(kind: FieldKind, value: Json): string | null {
-  const nullable = kind.endsWith('?');
-  if (value === null) return nullable ? null : 'Field may not be null.';
-  return problemOf[nullable ? kind.slice(0, -1) : kind]?.(value) ?? null;
+  if (value === null) return kind.endsWith('?') ? null : 'Field may not be null.';
+  return problemOf[kind](value);
 }
 
 /**

@@ -206,8 +206,9 @@ describe('what a template may not decide', () => {
     };
     const input = aJobInput({ ...anAuthorsTemplate(job_template), policy: { templatePolicy: 'open' } });
 
-    const { job, removed } = jobOf(buildJob(input));
+    const { job, removed, provenance } = jobOf(buildJob(input));
 
+    assert.equal(provenance.get('/metadata/labels/prefect.io~1flow_run_id'), 'ours');
     assert.deepEqual(job.metadata, {
       name: `prefect-job-${IDENTIFIER}`,
       labels: { ...fake, ...ourLabels },

@@ -34,4 +34,13 @@ describe('the layers of a Job', () => {
     assert.equal(tree.layerAt(['spec', 'containers', 0, 'name']), 'built-in template');
     assert.equal(tree.layerAt(['spec', 'containers']), 'built-in template');
   });
+
+  it('follow marks that are made after a question', () => {
+    const tree = new LayerTree('built-in template');
+    tree.mark(['spec', 'replicas'], 'run config');
+    assert.equal(tree.layerAt(['spec', 'replicas']), 'run config');
+    tree.mark(['spec'], 'ours');
+
+    assert.equal(tree.layerAt(['spec', 'replicas']), 'ours');
+  });
 });

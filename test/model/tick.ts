@@ -5,6 +5,7 @@ import type { JobDraft } from '../../functions/core/dispatch-plan.ts';
 import type { FlowRun } from '../../functions/core/flow-run.ts';
 import {
   claimAnnotation,
+  identifierOf,
   jobNameOf,
   keyAnnotation,
   runIdLabel,
@@ -75,7 +76,7 @@ type Draft = (run: FlowRun, identity: { readonly key: string; readonly claimId: 
 
 /** The parts of the product. */
 export const realParts: Parts = {
-  nameOf: (run, { key }) => jobNameOf(run.id, key),
+  nameOf: (run, { key }) => jobNameOf(identifierOf(run.id, key)),
   youngMs: quietAgeMs,
   through: (clients) => clients,
 };

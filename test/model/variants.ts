@@ -1,6 +1,6 @@
 import type { FlowRun } from '../../functions/core/flow-run.ts';
 import { claimTokenOf } from '../../functions/core/history.ts';
-import { jobNameOf } from '../../functions/core/job-identity.ts';
+import { identifierOf, jobNameOf } from '../../functions/core/job-identity.ts';
 import type { Refusal } from '../../functions/kubernetes/contract.ts';
 import { STACK } from '../support/builders.ts';
 import type { Clients } from './clients.ts';
@@ -330,7 +330,7 @@ export const variants: readonly Variant[] = [
     violates: 'U',
     parts: {
       nameOf: (run, { key }) =>
-        run.state === 'Running' ? `prefect-job-${run.dueTaskRuns}-due` : jobNameOf(run.id, key),
+        run.state === 'Running' ? `prefect-job-${run.dueTaskRuns}-due` : jobNameOf(identifierOf(run.id, key)),
     },
     start: aWorldOfRetries({ dispatches: 2, retries: 1 }),
     windows: 'closed',
