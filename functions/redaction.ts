@@ -19,9 +19,13 @@ export function spellings(credential: string): readonly string[] {
   return [...new Set(forms)].filter((form) => form !== '').toSorted((one, other) => other.length - one.length);
 }
 
+/** A text of others without a credential, whose spellings these are. */
+export const withoutSpellings = (text: string, forms: readonly string[]): string =>
+  forms.reduce((kept, form) => kept.replaceAll(form, hidden), text);
+
 /** A text of others without these credentials, in any of their spellings. */
 export const withoutValues = (text: string, credentials: readonly string[]): string =>
-  credentials.flatMap(spellings).reduce((kept, form) => kept.replaceAll(form, hidden), text);
+  withoutSpellings(text, credentials.flatMap(spellings));
 
 /**
  * What is a credential by its form, wherever it stands; the group before it stays, so that the reader sees what it was.

@@ -1,10 +1,12 @@
 import { inspect } from 'node:util';
 
-import { hidden, withoutCredentials, withoutValues } from './redaction.ts';
+import { hidden, spellings, withoutCredentials, withoutSpellings } from './redaction.ts';
 
 /** A value that refuses to print itself: in a template, in JSON, in the inspector it is `[secret]`. */
 export class Secret {
   readonly #value: string;
+  /** Made when they are first needed, and once: each answer to a write is looked through for them. */
+  #spellings: readonly string[] | null = null;
 
   constructor(value: string) {
     this.#value = value;
@@ -21,7 +23,8 @@ export class Secret {
 
   /** A text of others without the value, in case they repeat what they were sent, and without what looks like one. */
   hiddenIn(text: string): string {
-    return withoutCredentials(withoutValues(text, [this.#value]));
+    this.#spellings ??= spellings(this.#value);
+    return withoutCredentials(withoutSpellings(text, this.#spellings));
   }
 
   toString(): string {

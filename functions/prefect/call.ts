@@ -1,5 +1,5 @@
 import type { Clock } from '../clock.ts';
-import type { JsonObject } from '../core/json.ts';
+import { isJsonObject, type JsonObject } from '../core/json.ts';
 import type { Secret } from '../secret.ts';
 import type { Source } from '../source.ts';
 import { readAnswers, type OperationAnswer } from './batch-answer.ts';
@@ -63,8 +63,12 @@ async function inTime<T>(fetchCredential: () => Promise<T>, signal: AbortSignal)
   }
 }
 
-const everywhere = (value: unknown, token: Secret): unknown =>
-  JSON.parse(JSON.stringify(value), (_key, each: unknown) => (typeof each === 'string' ? token.hiddenIn(each) : each));
+function everywhere(value: unknown, token: Secret): unknown {
+  if (typeof value === 'string') return token.hiddenIn(value);
+  if (Array.isArray(value)) return value.map((each) => everywhere(each, token));
+  if (!isJsonObject(value)) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, each]) => [name, everywhere(each, token)]));
+}
 
 /**
  * Texts of errors, and reasons why a write was not taken, go into logs and outcomes, and a gateway may quote the

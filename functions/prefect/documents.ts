@@ -1,12 +1,22 @@
-import * as z from 'zod/mini';
+import type { OperationAnswer } from './batch-answer.ts';
+import { Row } from './row.ts';
 
-/** One GraphQL document with what its `data` must look like. */
+/** One GraphQL document, and how its `data` is read. */
 export interface Document<T> {
   readonly text: string;
-  readonly data: z.ZodMiniType<T>;
+  readonly read: (data: Row) => T;
 }
 
-const document = <T>(text: string, data: z.ZodMiniType<T>): Document<T> => ({ text, data });
+const document = <T>(text: string, read: (data: Row) => T): Document<T> => ({ text, read });
+
+/** Null for data that is not what the document asks for. */
+export function dataOf<T>({ read }: Document<T>, answer: OperationAnswer | undefined): T | null {
+  const row = Row.of(answer?.data);
+  const data = read(row);
+  return row.problem === null ? data : null;
+}
+
+const labelsOf = (row: Row) => ({ labels: row.textsOrNull('labels') ?? [] });
 
 /** States in which something waits for its start time (prefect 1.4.1, engine/state.py; PrefectHQ/server api/runs.py). */
 export const waitingStates = ['Scheduled', 'Paused', 'Resume', 'Retrying', 'Queued'] as const;
@@ -35,7 +45,7 @@ export const flowRuns = document(
     logs(where: { name: { _eq: "k8s-infra" } }, order_by: [{ timestamp: desc }], limit: 200) @include(if: $marks) { info }
   }
 }`,
-  z.object({ flow_run: z.array(z.unknown()) }),
+  (data) => data.list('flow_run'),
 );
 
 /** Who asks for runs (PrefectHQ/server: get_runs_in_queue sets `last_queried`), and what waits for somebody to ask. */
@@ -44,9 +54,9 @@ export const surroundings = document(
   agent(where: $agents, limit: 200) { name labels }
   flow_run(where: $late, order_by: [{ scheduled_start_time: asc }], limit: 200) { labels }
 }`,
-  z.object({
-    agent: z.array(z.object({ name: z.nullish(z.string()), labels: z.nullish(z.array(z.string())) })),
-    flow_run: z.array(z.object({ labels: z.nullish(z.array(z.string())) })),
+  (data) => ({
+    agents: data.rows('agent', (agent) => ({ name: agent.textOrNull('name'), ...labelsOf(agent) })),
+    late: data.rows('flow_run', labelsOf),
   }),
 );
 
@@ -55,48 +65,49 @@ export const lateRuns = document(
   `query($late: flow_run_bool_exp!) {
   flow_run(where: $late, order_by: [{ scheduled_start_time: asc }], limit: 200) { labels }
 }`,
-  z.object({ flow_run: z.array(z.object({ labels: z.nullish(z.array(z.string())) })) }),
+  (data) => data.rows('flow_run', labelsOf),
 );
 
 /** Despite its kind it dequeues nothing (PrefectHQ/server src/prefect_server/api/runs.py); it touches `agent.last_queried`. */
 export const runsInQueue = document(
   'mutation($input: get_runs_in_queue_input!) { get_runs_in_queue(input: $input) { flow_run_ids } }',
-  z.object({ get_runs_in_queue: z.object({ flow_run_ids: z.nullable(z.array(z.string())) }) }),
+  (data) => data.row('get_runs_in_queue').answered('flow_run_ids').textsOrNull('flow_run_ids') ?? [],
 );
 
 /** Idempotent: the same tenant, name, type, version and labels give the same id (PrefectHQ/server api/agents.py). */
 export const registerAgent = document(
   'mutation($input: register_agent_input!) { register_agent(input: $input) { id } }',
-  z.object({ register_agent: z.object({ id: z.uuid() }) }),
+  (data) => data.row('register_agent').uuid('id'),
 );
 
 /** The tenant of a Prefect Server: its first row (prefect 1.4.1, client/client.py). */
-export const tenants = document('query { tenant { id } }', z.object({ tenant: z.array(z.object({ id: z.uuid() })) }));
+export const tenants = document('query { tenant { id } }', (data) =>
+  data.rows('tenant', (tenant) => tenant.uuid('id')),
+);
 
 /** The tenant of a Cloud key; Server has no such field (prefect 1.4.1, client/client.py). */
-export const authInfo = document(
-  'query { auth_info { tenant_id } }',
-  z.object({ auth_info: z.object({ tenant_id: z.nullable(z.uuid()) }) }),
-);
+export const authInfo = document('query { auth_info { tenant_id } }', (data) => ({
+  tenantId: data.row('auth_info').answered('tenant_id').uuidOrNull('tenant_id'),
+}));
 
 /** One state per operation: with a list, one failure hides the fate of all (PrefectHQ/server graphql/states.py). */
 export const setStates = document(
   'mutation($input: set_flow_run_states_input!) { set_flow_run_states(input: $input) { states { id status message } } }',
-  z.object({
-    set_flow_run_states: z.object({
-      states: z.array(z.object({ status: z.nullable(z.string()), message: z.nullish(z.string()) })),
-    }),
-  }),
+  (data) =>
+    data.row('set_flow_run_states').rows('states', (state) => ({
+      status: state.answered('status').textOrNull('status'),
+      message: state.textOrNull('message'),
+    })),
 );
 
 /** All or nothing: one bad entry rejects the whole call (PrefectHQ/server api/logs.py), hence one run per operation. */
 export const writeLogs = document(
   'mutation($input: write_run_logs_input!) { write_run_logs(input: $input) { success } }',
-  z.object({ write_run_logs: z.object({ success: z.literal(true) }) }),
+  (data) => data.row('write_run_logs').success(),
 );
 
 /** Answers success even for a run that does not exist (PrefectHQ/server api/runs.py). */
 export const heartbeat = document(
   'mutation($input: update_flow_run_heartbeat_input!) { update_flow_run_heartbeat(input: $input) { success } }',
-  z.object({ update_flow_run_heartbeat: z.object({ success: z.literal(true) }) }),
+  (data) => data.row('update_flow_run_heartbeat').success(),
 );

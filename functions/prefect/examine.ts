@@ -2,7 +2,7 @@ import type { JsonObject } from '../core/json.ts';
 import type { OperationAnswer } from './batch-answer.ts';
 import { Endpoint, type Operation } from './call.ts';
 import type { PrefectOptions } from './contract.ts';
-import { authInfo, flowRuns, tenants, type Document } from './documents.ts';
+import { authInfo, dataOf, flowRuns, tenants, type Document } from './documents.ts';
 import {
   failedInside,
   isSchemaMismatch,
@@ -56,8 +56,8 @@ export function examinePrefect(options: PrefectOptions): PrefectExam {
     endpoint.call({ operations, signal, repeatable: true });
   const read = async <T>(document: Document<T>, signal: AbortSignal): Promise<T> => {
     const [answer] = await ask([{ document, variables: {} }], signal);
-    const parsed = document.data.safeParse(answer?.data);
-    if (parsed.success) return parsed.data;
+    const data = dataOf(document, answer);
+    if (data !== null) return data;
     const problems = answer?.problems ?? [];
     throw problems.length === 0 ? unreadableAnswer(url) : failedInside(problems, 'name its tenants', url);
   };
@@ -70,9 +70,9 @@ export function examinePrefect(options: PrefectOptions): PrefectExam {
   return {
     reach: (signal) => reach(options, signal),
     listTenants: async (signal) => {
-      if (backend === 'server') return (await read(tenants, signal)).tenant.map(({ id }) => id);
-      const { tenant_id: tenant } = (await read(authInfo, signal)).auth_info;
-      return tenant === null ? [] : [tenant];
+      if (backend === 'server') return read(tenants, signal);
+      const { tenantId } = await read(authInfo, signal);
+      return tenantId === null ? [] : [tenantId];
     },
     tryFilters: async (tenantId, signal) => {
       const { agentName, labels, stackId } = options;

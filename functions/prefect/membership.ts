@@ -1,7 +1,7 @@
 import { BoundaryError } from '../errors.ts';
 import type { Endpoint } from './call.ts';
 import type { PrefectOptions } from './contract.ts';
-import { authInfo, registerAgent, tenants, type Document } from './documents.ts';
+import { authInfo, dataOf, registerAgent, tenants, type Document } from './documents.ts';
 import { failedInside, placeOf, unreadableAnswer } from './failures.ts';
 
 /** Our place at the API: tenant and agent. Asked for once per container, then remembered. */
@@ -38,14 +38,12 @@ export class Membership {
       tenant_id: await this.tenant(signal),
       agent_config_id: null,
     };
-    const { register_agent: agent } = await this.#ask(registerAgent, { input }, signal);
-    memory.agentId = agent.id;
+    memory.agentId = await this.#ask(registerAgent, { input }, signal);
   }
 
   async #firstTenant(signal: AbortSignal): Promise<string> {
-    const { tenant } = await this.#ask(tenants, {}, signal);
-    const [first] = tenant;
-    if (first !== undefined) return first.id;
+    const [first] = await this.#ask(tenants, {}, signal);
+    if (first !== undefined) return first;
     throw new BoundaryError(
       'PREFECT_REFUSED',
       `The Prefect API at ${placeOf(this.#options.url)} has no tenant. Create one with: prefect server create-tenant --name default`,
@@ -53,8 +51,8 @@ export class Membership {
   }
 
   async #tenantOfKey(signal: AbortSignal): Promise<string> {
-    const { auth_info: info } = await this.#ask(authInfo, {}, signal);
-    if (info.tenant_id !== null) return info.tenant_id;
+    const { tenantId } = await this.#ask(authInfo, {}, signal);
+    if (tenantId !== null) return tenantId;
     throw new BoundaryError(
       'PREFECT_REFUSED',
       `The Prefect API at ${placeOf(this.#options.url)} names no tenant for this token: it is an old kind of token. Use an API key, or set PREFECT_TENANT_ID.`,
@@ -68,8 +66,8 @@ export class Membership {
   ): Promise<T> {
     const { url } = this.#options;
     const [answer] = await this.#endpoint.call({ operations: [{ document, variables }], signal, repeatable: true });
-    const parsed = document.data.safeParse(answer?.data);
-    if (parsed.success) return parsed.data;
+    const data = dataOf(document, answer);
+    if (data !== null) return data;
     const problems = answer?.problems ?? [];
     throw problems.length === 0
       ? unreadableAnswer(url)

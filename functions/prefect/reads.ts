@@ -5,7 +5,7 @@ import type { JsonObject } from '../core/json.ts';
 import type { OperationAnswer } from './batch-answer.ts';
 import type { Endpoint, Operation } from './call.ts';
 import type { DueQuery, DueRuns, PrefectOptions, RunParts, RunsRead, UnfinishedRead } from './contract.ts';
-import { flowRuns, lateRuns, runsInQueue, surroundings } from './documents.ts';
+import { dataOf, flowRuns, lateRuns, runsInQueue, surroundings } from './documents.ts';
 import { failedInside, isSchemaMismatch, unreadableAnswer } from './failures.ts';
 import {
   agentsSince,
@@ -54,21 +54,12 @@ const joined = (reads: readonly RunsRead[]): RunsRead => ({
   unreadable: reads.flatMap(({ unreadable }) => unreadable),
 });
 
-const labelsOf = ({ labels }: { readonly labels?: readonly string[] | null | undefined }) => ({ labels: labels ?? [] });
-
 type Around = Pick<UnfinishedRead, 'agents' | 'late' | 'lateOfOurs'>;
 
 /** Best effort: a glance that cannot be read shows nobody. */
 function aroundOf(answer: OperationAnswer | undefined, ours: OperationAnswer | undefined): Around {
-  const parsed = surroundings.data.safeParse(answer?.data);
-  const parsedOurs = lateRuns.data.safeParse(ours?.data);
-  const lateOfOurs = parsedOurs.success ? parsedOurs.data.flow_run.map(labelsOf) : [];
-  if (!parsed.success) return { agents: [], late: [], lateOfOurs };
-  return {
-    agents: parsed.data.agent.map(({ name, labels }) => ({ name: name ?? null, labels: labels ?? [] })),
-    late: parsed.data.flow_run.map(labelsOf),
-    lateOfOurs,
-  };
+  const { agents, late } = dataOf(surroundings, answer) ?? { agents: [], late: [] };
+  return { agents, late, lateOfOurs: dataOf(lateRuns, ours) ?? [] };
 }
 
 /** The reads of both ticks. */
@@ -144,11 +135,11 @@ export class RunReader {
    * others nor those that we hold hide ours; and our quiet claims by the agent's name.
    */
   async #dueRunsOfQueue(answer: OperationAnswer | undefined, audience: Audience, query: DueQuery): Promise<DueRuns> {
-    const queued = runsInQueue.data.safeParse(answer?.data);
-    if (!queued.success) throw this.#failure(answer);
+    const queued = dataOf(runsInQueue, answer);
+    if (queued === null) throw this.#failure(answer);
     const anybody = { ...audience, labels: null };
     const wheres = [
-      runsById(queued.data.get_runs_in_queue.flow_run_ids ?? []),
+      runsById(queued),
       quietSubmittedRuns(audience, query),
       scheduledRuns(anybody, query),
       retryRuns(anybody, query),
@@ -194,9 +185,9 @@ export class RunReader {
   #rowsOf(answer: OperationAnswer | undefined): readonly unknown[] {
     // Data beside an error may be a part of the truth only, and a missing run must mean that it does not exist.
     if (answer === undefined || answer.problems.length > 0) throw this.#failure(answer);
-    const parsed = flowRuns.data.safeParse(answer.data);
-    if (!parsed.success) throw this.#failure(answer);
-    return parsed.data.flow_run;
+    const rows = dataOf(flowRuns, answer);
+    if (rows === null) throw this.#failure(answer);
+    return rows;
   }
 
   /**

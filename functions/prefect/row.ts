@@ -51,6 +51,19 @@ export class Row {
     return this.#fields[name] !== undefined;
   }
 
+  /** For a field that may be null, but was asked for: an answer without it is none. */
+  answered(name: string): this {
+    if (!this.has(name)) this.#note(name, unexpected);
+    return this;
+  }
+
+  /** The word of a mutation that has nothing else to say. */
+  success(): boolean {
+    const isSuccess = this.#fields['success'] === true;
+    if (!isSuccess) this.#note('success', unexpected);
+    return isSuccess;
+  }
+
   text(name: string): string {
     const value = this.#fields[name];
     if (isText(value)) return value;
@@ -64,7 +77,7 @@ export class Row {
 
   textsOrNull(name: string): readonly string[] | null {
     if (this.#isNothing(name)) return null;
-    const list = this.#list(name);
+    const list = this.list(name);
     const texts = list.filter(isText);
     if (texts.length < list.length) this.#note(`${name}.${list.findIndex((value) => !isText(value))}`, unexpected);
     return texts;
@@ -75,6 +88,10 @@ export class Row {
     const value = this.text(name);
     if (!uuidText.test(value)) this.#note(name, unexpected);
     return value;
+  }
+
+  uuidOrNull(name: string): string | null {
+    return this.#isNothing(name) ? null : this.uuid(name);
   }
 
   integer(name: string): number {
@@ -101,8 +118,7 @@ export class Row {
   }
 
   json(name: string): Json {
-    if (!this.has(name)) this.#note(name, unexpected);
-    return this.jsonOrNull(name);
+    return this.answered(name).jsonOrNull(name);
   }
 
   jsonOrNull(name: string): Json {
@@ -121,6 +137,14 @@ export class Row {
     return this.#isNothing(name) ? null : this.object(name);
   }
 
+  /** Of anything. */
+  list(name: string): readonly Json[] {
+    const value = this.#fields[name];
+    if (Array.isArray(value)) return value;
+    this.#note(name, unexpected);
+    return [];
+  }
+
   row(name: string): Row {
     return new Row(this.#fields[name], this, name);
   }
@@ -130,14 +154,7 @@ export class Row {
   }
 
   rows<T>(name: string, read: (row: Row) => T): readonly T[] {
-    return this.#list(name).map((value, position) => read(new Row(value, this, `${name}.${position}`)));
-  }
-
-  #list(name: string): readonly Json[] {
-    const value = this.#fields[name];
-    if (Array.isArray(value)) return value;
-    this.#note(name, unexpected);
-    return [];
+    return this.list(name).map((value, position) => read(new Row(value, this, `${name}.${position}`)));
   }
 
   #isNothing(name: string): boolean {

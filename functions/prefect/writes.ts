@@ -1,4 +1,4 @@
-import { setStates, writeLogs, heartbeat } from './documents.ts';
+import { dataOf, setStates, writeLogs, heartbeat } from './documents.ts';
 import type { FlowRunId } from '../core/flow-run.ts';
 import type { JsonObject } from '../core/json.ts';
 import { withoutCredentials } from '../redaction.ts';
@@ -116,18 +116,17 @@ export function writeRequests({ states, logs, heartbeats }: WriteBatch): WriteOp
  * What became of one state write. An error text of the service is a refusal; a text that only says that something did
  * not answer leaves it open, and so does an answer without either.
  */
-export function stateAnswer({ data, problems }: OperationAnswer): WriteAnswer {
-  const [problem] = problems;
+export function stateAnswer(answer: OperationAnswer): WriteAnswer {
+  const [problem] = answer.problems;
   if (problem !== undefined) return { kind: isOutage(problem) ? 'unknown' : 'refused', message: problem.message };
-  const parsed = setStates.data.safeParse(data);
-  const [state] = parsed.success ? parsed.data.set_flow_run_states.states : [];
+  const [state] = dataOf(setStates, answer) ?? [];
   if (state === undefined) return { kind: 'unknown', message: 'The answer names no state.' };
   if (state.status === 'SUCCESS') return { kind: 'applied' };
   // Only a hosted API queues a run; then the state asked for does not stand.
   return { kind: 'refused', message: state.message ?? `The server answered ${state.status ?? 'without a status'}.` };
 }
 
-/** True when the operation's own schema finds a success in the answer. */
-export function isDone({ document }: Operation, { data, problems }: OperationAnswer): boolean {
-  return problems.length === 0 && document.data.safeParse(data).success;
+/** True when the answer is what the operation's document asks for: a success. */
+export function isDone({ document }: Operation, answer: OperationAnswer): boolean {
+  return answer.problems.length === 0 && dataOf(document, answer) !== null;
 }

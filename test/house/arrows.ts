@@ -44,7 +44,7 @@ export const arrows: readonly Part[] = [
   {
     part: 'functions/prefect/',
     imports: ['functions/core/', ...foundation],
-    modules: ['node:http', 'node:https', 'zod/mini'],
+    modules: ['node:http', 'node:https'],
   },
   { part: 'functions/kubernetes/permissions.ts', imports: [], modules: [] },
   {

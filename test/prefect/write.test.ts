@@ -3,6 +3,8 @@ import { describe, it } from 'node:test';
 
 import type { FlowRunId } from '../../functions/core/flow-run.ts';
 import type { WriteBatch } from '../../functions/prefect/contract.ts';
+import { Secret } from '../../functions/secret.ts';
+import { constant } from '../../functions/source.ts';
 import { jsonAnswer } from '../../infra/local/http.ts';
 import { seedFlowRun } from '../../infra/local/prefect-api/seed.ts';
 import { aRunId } from '../support/builders.ts';
@@ -43,6 +45,25 @@ describe('write', () => {
     assert.deepEqual(answers.states, [
       { kind: 'refused', message: 'State update failed: this run has already been submitted.' },
     ]);
+  });
+
+  it('says nothing of a token that a server repeats, in whatever spelling', async () => {
+    await using world = await startPrefectWorld();
+    const token = 'hunter2+hunter2"~';
+    const echoes = [`who is ${token}?`, `Basic ${btoa(token)}`, encodeURIComponent(token)];
+    const answers = echoes.map((message) => ({
+      data: { set_flow_run_states: { states: [{ status: 'FAILED', message }] } },
+    }));
+    world.api.faults.add({ matches: () => true, fault: { kind: 'answer', answer: jsonAnswer(200, answers) } });
+    const states = echoes.map(() => ({ runId: seed(world), version: 1, state: submitted }));
+
+    const client = world.connect({ tenantId, token: constant(new Secret(token)) });
+    const { states: told } = await client.write({ ...nothing, states });
+
+    assert.deepEqual(
+      told,
+      ['who is [secret]?', 'Basic [secret]', '[secret]'].map((message) => ({ kind: 'refused', message })),
+    );
   });
 
   const lost: Record<string, Parameters<PrefectWorld['api']['faults']['add']>[0]> = {
