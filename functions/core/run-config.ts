@@ -147,8 +147,13 @@ export function readRunConfig(wire: Json, runId: string): RunConfigResult {
   return wire['type'] === 'UniversalRun' ? readUniversalRun(wire) : refuseType(wire['type'], runId);
 }
 
+/** Of most run configs this is all there is to know before their Job is built, and then they are read as a whole. */
+const namesTemplate = (wire: Json): boolean =>
+  isJsonObject(wire) && ((wire['job_template'] ?? null) !== null || (wire['job_template_path'] ?? null) !== null);
+
 /** What has to be resolved before the Job can be built; `none` also for a run config that will be refused. */
 export function templateSourceOf(wire: Json): TemplateSource {
+  if (!namesTemplate(wire)) return { kind: 'none' };
   const result = readRunConfig(wire, '');
   return result.kind === 'read' ? result.config.template : { kind: 'none' };
 }

@@ -170,15 +170,15 @@ function missingProblem(storage: JsonObject, required: readonly string[]): strin
   return missing === undefined ? null : `${missing}: missing from a storage of type ${textOf(storage, 'type')}`;
 }
 
+const misfitProblem = (storage: JsonObject, fields: StorageType['fields']): string | null =>
+  firstFieldProblem(storage, common) ?? firstFieldProblem(storage, fields);
+
 function storageProblem(storage: Json): string | null {
   if (!isJsonObject(storage)) return 'Invalid data type';
   const type = storageTypes.get(storage['type'] ?? null);
   if (type === undefined) return typeProblem(storage['type']);
   return (
-    firstFieldProblem(storage, { ...common, ...type.fields }) ??
-    missingProblem(storage, type.required) ??
-    type.problem?.(storage) ??
-    null
+    misfitProblem(storage, type.fields) ?? missingProblem(storage, type.required) ?? type.problem?.(storage) ?? null
   );
 }
 
