@@ -63,4 +63,11 @@ describe('busyByOwner', () => {
       'compiling the bundle': 12,
     });
   });
+
+  it('blames nobody for the time in which the machine ran something else', () => {
+    const owner = ownerOf('/folder/profiled.cjs', moduleLines(bundle));
+    const held = { ...profile, samples: [3, 3], timeDeltas: [200, 273_000] };
+
+    assert.deepEqual(Object.fromEntries(busyByOwner([held], owner)), { 'functions/core': 2_200 });
+  });
 });

@@ -46,6 +46,12 @@ export function ownerOf(file: string, lines: readonly string[]): Owner {
 
 const isIdle = ([innermost]: readonly ProfileNode[]): boolean => innermost?.callFrame.functionName === '(idle)';
 
+/**
+ * Samples come five thousand times a second, in native code too. A longer pause between two is the machine's: it gave the
+ * processor to somebody else, in whichever function that happened to be.
+ */
+const longestMicros = 2_000;
+
 /** The frames that were running at each sample, innermost first, and for how many microseconds. */
 function sampledStacks({ nodes, samples, timeDeltas }: CpuProfile) {
   const byId = new Map(nodes.map((node) => [node.id, node]));
@@ -53,7 +59,7 @@ function sampledStacks({ nodes, samples, timeDeltas }: CpuProfile) {
   return samples.map((id, at) => {
     const stack: ProfileNode[] = [];
     for (let node = byId.get(id); node !== undefined; node = parents.get(node.id)) stack.push(node);
-    return { stack, micros: timeDeltas[at] ?? 0 };
+    return { stack, micros: Math.min(timeDeltas[at] ?? 0, longestMicros) };
   });
 }
 
