@@ -111,6 +111,17 @@ describe('F: no false Failed, and no cancelled run at work', () => {
         executions: [anExecution({ endedAt: at('+12m'), outcome: 'killed' })],
         requests: [{ ...deletion, at: at('+150s') }],
       },
+      'a cancelled run that stopped at once, whose Job was kept for its time': {
+        runs: [
+          aRun(
+            rows(scheduled, claimed, running, { at: '+10s', state: 'Cancelling' }, { at: '+20s', state: 'Cancelled' }),
+          ),
+        ],
+        jobs: [aJob({ finishedAt: at('+22s'), deletedAt: at('+12m') })],
+        executions: [anExecution({ endedAt: at('+20s'), outcome: 'cancelled' })],
+        requests: [{ ...deletion, at: at('+12m') }],
+        endedAt: at('+16m'),
+      },
       'a cancelled run at work on a lost node, whose Job is being deleted': {
         runs: [aRun(rows(scheduled, claimed, running, { at: '+30s', state: 'Cancelling' }), { deletedAt: at('+1m') })],
         jobs: [aJob({ finishedAt: null })],

@@ -159,8 +159,11 @@ function workAfterCancel({ run, witnessed, limits }: Scene): readonly string[] {
     (execution) => hasWorked(execution) && (execution.endedAt === null || execution.endedAt > since),
   );
   // Once its Job is asked to go Kubernetes ends the process, or waits for a lost node to do so: that is no function's.
-  const lettingGoAt = ({ jobUid, endedAt }: WitnessedExecution): Date | null =>
-    created.flatMap((job) => (job.uid === jobUid ? deletionsOf(witnessed, job) : []))[0]?.at ?? endedAt;
+  const lettingGoAt = ({ jobUid, endedAt }: WitnessedExecution): Date | null => {
+    const [asked] = created.flatMap((job) => (job.uid === jobUid ? deletionsOf(witnessed, job) : []));
+    if (asked === undefined) return endedAt;
+    return endedAt === null || asked.at < endedAt ? asked.at : endedAt;
+  };
   const began = atWork.filter(({ startedAt }) => msBetween(since, startedAt) > limits.quietAgeMs);
   const claimedAfter = run.history.filter(
     (row) => row.state === 'Submitted' && isOurs(row, witnessed.stackId) && row.at > since,

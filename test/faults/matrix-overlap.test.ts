@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe } from 'node:test';
 
 import { prefectHandle } from '../../infra/local/prefect-api/edge.ts';
+import type { Part } from './cast.ts';
 import { MachineClock } from './fault-clock.ts';
 import { memoryGrounds } from './grounds.ts';
 import { matrixRow } from './matrix.ts';
@@ -115,6 +116,37 @@ describe('dispatch and reconcile', () => {
       }
       scene.judge();
       if (seed % 20 === 1) await scene.end({ minutes: 12 });
+    }
+  });
+
+  const parts: readonly Part[] = [
+    { script: 'unschedulable' },
+    { script: 'image-never-pulls' },
+    {},
+    { work: { workMs: 40_000, ends: 'exit-1' } },
+    { work: { workMs: 400_000, ends: 'success' } },
+  ];
+  matrixRow(10, 'on runs that die, wait and never start, in 40 orders', async () => {
+    for (const seed of seedsFrom(1, 40, 5)) {
+      const random = seeded(seed);
+      const draw = <T>(items: readonly T[]): T => items[Math.trunc(random() * items.length)] as T;
+      const scene = await Scene.open(memoryGrounds(), { env: { INFRA_RETRIES: '1' } });
+      const runs = parts.map((part) => scene.aRun({ part }));
+      const begun = (id: string): boolean => scene.cast.executions.some(({ runId }) => runId === id);
+      const start = (_scene: Scene, id: string): void => {
+        if (runs.indexOf(id) < 2 && !begun(id)) scene.cast.happen(id, { kind: 'started' });
+      };
+      interleave(scene.relay, seed);
+      for (let round = 0; round < 8; round += 1) {
+        const happen = draw([...Object.values(happenings), start]);
+        const id = draw(runs);
+        const act = (): void => happen(scene, id);
+        scene.relay.rule({}, { kind: 'meanwhile', when: 'after', act }, { nth: 1 + Math.trunc(random() * 16) });
+        await Promise.all([scene.dispatch(), scene.reconcile()]);
+        scene.play(Math.trunc(random() * 90) * 1_000);
+      }
+      scene.judge();
+      await scene.end({ minutes: 12 });
     }
   });
 

@@ -56,6 +56,8 @@ export class Relay {
   onRequest: (request: ProxiedRequest) => void = () => undefined;
   /** Called after each request that reached its server. */
   onApplied: () => void = () => undefined;
+  /** Awaited by each request before it goes on; no fault, and none is kept from striking by it. Until `clear`. */
+  holdUp: (() => Promise<void>) | null = null;
   readonly #plan = new FaultPlan<WireFault, ProxiedRequest>();
   readonly #options: RelayOptions;
   readonly #silenced = new Set<string>();
@@ -73,6 +75,7 @@ export class Relay {
   }
 
   clear(): void {
+    this.holdUp = null;
     this.#plan.clear();
   }
 
@@ -111,6 +114,7 @@ export class Relay {
     this.history.push(entry);
     const fault = this.#plan.strike(request);
     if (fault !== null) this.#struck = at;
+    await this.holdUp?.();
     const journey = new Journey({
       request,
       entry,

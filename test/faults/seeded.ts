@@ -18,8 +18,7 @@ const mostTurns = 12;
 /** Holds up every request for a while drawn by seed, so that whoever is at work at once meets in another order each time. */
 export function interleave(relay: Relay, seed: number): void {
   const random = seeded(seed);
-  const act = async (): Promise<void> => {
+  relay.holdUp = async () => {
     for (let turns = Math.trunc(random() * mostTurns); turns > 0; turns -= 1) await nextTurn();
   };
-  relay.rule({}, { kind: 'meanwhile', when: 'before', act }, { times: Number.POSITIVE_INFINITY });
 }
