@@ -39,6 +39,17 @@ export const brokenApiRows: Readonly<Record<number, BrokenRow>> = {
     variant: 'right after the claim',
     says: /^T: claimed, and no Job of it is there/u,
   },
+  4: {
+    mistake: 'looks Jobs up by their names, and finds none',
+    edit: {
+      file: 'functions/core/dispatch-plan.ts',
+      from: 'Map.groupBy(input.jobs, (job) => job.runId)',
+      to: 'Map.groupBy(input.jobs, (job) => job.name)',
+    },
+    file: 'dispatch',
+    variant: 'right after the create, and the pod waits for longer than the lease',
+    says: /^\[ \[ 'Scheduled', 'Submitted', 'Submitted' \], 1 \] instead of/u,
+  },
   5: {
     mistake: 'sends again what had no answer',
     edit: {
@@ -76,6 +87,18 @@ export const brokenApiRows: Readonly<Record<number, BrokenRow>> = {
     variant: 'at the claims of the first wave',
     says: /^T: claimed, and no Job of it is there/u,
   },
+  8: {
+    mistake: 'creates for whoever claims, under a name of its own',
+    edit: {
+      file: 'functions/core/job-spec.ts',
+      from: 'jobNameOf(identifier)',
+      to: 'jobNameOf(identifierOf(run.id, identity.claimId))',
+    },
+    and: { file: 'functions/core/claim.ts', from: ' || token?.claim !== claimId', to: '' },
+    file: 'overlap',
+    variant: 'both have polled before either claims, in 200 orders',
+    says: /^[2-9] instead of 1$/u,
+  },
   9: {
     mistake: 'thinks that there is always time for one more create',
     edit: {
@@ -86,6 +109,13 @@ export const brokenApiRows: Readonly<Record<number, BrokenRow>> = {
     file: 'overlap',
     variant: 'frozen for ten minutes with its create on the wire',
     says: /^2 instead of 1$/u,
+  },
+  10: {
+    mistake: 'writes what it decided, whatever the run has become since',
+    edit: { file: 'functions/ticks/guarded-write.ts', from: 'sameTruth(intent.basis, run) &&', to: '' },
+    file: 'overlap',
+    variant: 'on runs that die, wait and never start, in 40 orders',
+    says: /^F: our Failed came while Job \S+ was at work$/u,
   },
   11: {
     mistake: 'does not look which Jobs a run has',
@@ -162,6 +192,17 @@ export const brokenApiRows: Readonly<Record<number, BrokenRow>> = {
     variant: 'a run of it was deleted before the claim',
     says: /^0 instead of 4$/u,
   },
+  18: {
+    mistake: 'takes the rows beside an error for all there are',
+    edit: {
+      file: 'functions/prefect/reads.ts',
+      from: 'if (answer === undefined || answer.problems.length > 0) throw',
+      to: 'if (answer === undefined) throw',
+    },
+    file: 'prefect',
+    variant: 'errors beside no rows, for five minutes, while one run works and another waits',
+    says: /^\[ \[ 'Running', 0 \], \[ 'Submitted', 0 \] \] instead of/u,
+  },
   19: {
     mistake: 'takes the rejected token from its memory again',
     edit: {
@@ -205,6 +246,13 @@ export const brokenApiRows: Readonly<Record<number, BrokenRow>> = {
     file: 'wire',
     variant: 'reset, at jobLists',
     says: /^\[ \{ code: 'CLUSTER_UNREACHABLE'.* instead of \[ null, /u,
+  },
+  23: {
+    mistake: 'begins a wave without the time that the last one took',
+    edit: { file: 'functions/ticks/claim-waves.ts', from: 'createLimitMs + this.#lastWaveMs', to: 'createLimitMs' },
+    file: 'cluster',
+    variant: 'a list and a create take nearly as long as they may: no second wave',
+    says: /^\[ 30, \[ .* instead of \[ 25, \[\] \]$/u,
   },
   24: {
     mistake: 'does not wait as long as Retry-After says',

@@ -53,10 +53,9 @@ describe('the handling of each fault is needed', () => {
 });
 
 describe('the table of the breaks', () => {
-  it('has every row of the matrix but these', () => {
-    const left = [4, 8, 10, 18, 23, 39, 44, 49, 52];
+  it('has every row of the matrix', () => {
     assert.deepEqual(
-      [...brokenRows.keys(), ...left].toSorted((a, b) => a - b),
+      [...brokenRows.keys()],
       faultRows.map(({ row }) => row),
     );
   });

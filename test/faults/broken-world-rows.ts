@@ -157,6 +157,17 @@ export const brokenWorldRows: Readonly<Record<number, BrokenRow>> = {
     variant: 'before the claim lands',
     says: /^'Success' instead of 'Cancelled'$/u,
   },
+  39: {
+    mistake: 'makes one name for all attempts of a run',
+    edit: {
+      file: 'functions/core/job-spec.ts',
+      from: 'identifierOf(run.id, identity.key)',
+      to: "identifierOf(run.id, '')",
+    },
+    file: 'people',
+    variant: 'a run that is finished',
+    says: /^1 instead of 2$/u,
+  },
   40: {
     mistake: 'never finds a run deleted',
     edit: {
@@ -200,6 +211,17 @@ export const brokenWorldRows: Readonly<Record<number, BrokenRow>> = {
     file: 'authors',
     variant: 'inside.example.com, though it is an allowed place',
     says: /^1 instead of 0$/u,
+  },
+  44: {
+    mistake: 'gives a claim up while the API server may still act on it',
+    edit: {
+      file: 'functions/core/history.ts',
+      from: 'token.until.getTime() + clockSkewMs',
+      to: 'token.until.getTime() - 60_000',
+    },
+    file: 'time-and-size',
+    variant: "the Prefect server's, by -10 min, and a claim has no Job yet",
+    says: /^\[ \[ 'Scheduled', 'Submitted', 'Submitted' \], 1 \] instead of/u,
   },
   45: {
     mistake: 'takes half of a list for the list',
@@ -245,6 +267,17 @@ export const brokenWorldRows: Readonly<Record<number, BrokenRow>> = {
     variant: 'an active Job of the ordinary agent holds the run',
     says: /^'due' instead of 'active-job'$/u,
   },
+  49: {
+    mistake: 'ends the tick when its lines are lost',
+    edit: {
+      file: 'functions/prefect/send-writes.ts',
+      from: "const message = error instanceof Error ? error.message : 'The request failed.';",
+      to: 'throw error;',
+    },
+    file: 'prefect',
+    variant: 'too large all the time',
+    says: /"code":"PREFECT_REFUSED".* instead of \[\]$/u,
+  },
   50: {
     mistake: 'repeats what the API server says as it is',
     edit: {
@@ -266,5 +299,16 @@ export const brokenWorldRows: Readonly<Record<number, BrokenRow>> = {
     file: 'people',
     variant: 'a failed Job without our annotations, its run Submitted: left alone',
     says: /^'Failed' instead of 'Submitted'$/u,
+  },
+  52: {
+    mistake: 'deletes Jobs that a dispatcher at work may still be about to create',
+    edit: {
+      file: 'functions/core/reconcile-case.ts',
+      from: 'ageMs(job.createdAt, now) > policy.quietAgeMs',
+      to: 'true',
+    },
+    file: 'time-and-size',
+    variant: 'a dozen worlds in which flows die and pods wait, ten minutes each',
+    says: /^U: reconcile#\d+ deleted Job \S+ \(\S+\) at the age of \d+ s$/u,
   },
 };

@@ -78,6 +78,20 @@ describe('the API server is slow or busy', () => {
     });
   }
 
+  matrixRow(23, 'a list and a create take nearly as long as they may: no second wave', async () => {
+    const scene = await open({ env: { CREATE_CONCURRENCY: '1' } });
+    const runs = scene.runs(30);
+    const nearly = { kind: 'delay', ms: 9_500 } as const;
+    scene.relay.rule(jobLists, { kind: 'delay', ms: 19_500 });
+    // The first create of each wave.
+    scene.relay.rule(creates, nearly, { nth: 1 });
+    scene.relay.rule(creates, nearly, { nth: 26 });
+    await scene.dispatch();
+    const claimed = runs.filter((id) => scene.stateOf(id) !== 'Scheduled');
+    assert.deepEqual([claimed.length, claimed.filter((id) => scene.jobsOf(id).length === 0)], [25, []]);
+    await endsWell(scene, runs);
+  });
+
   for (const retryAfterSeconds of [1, 30]) {
     for (const [where, match] of Object.entries({ creates, jobLists })) {
       matrixRow(24, `Retry-After ${retryAfterSeconds}, at ${where}`, async () => {

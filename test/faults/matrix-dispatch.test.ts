@@ -75,6 +75,23 @@ describe('dispatch dies', () => {
   });
 });
 
+describe('dispatch dies, and the pod waits', () => {
+  matrixRow(4, 'right after the create, and the pod waits for longer than the lease', async () => {
+    const scene = await open();
+    const id = scene.aRun({ part: { script: 'unschedulable' } });
+    await scene.dispatch({ dies: { match: creates, when: 'after' } });
+    scene.play(3 * 60_000);
+    await scene.dispatch();
+    assert.deepEqual([scene.history(id), scene.jobsEver(id)], [['Scheduled', 'Submitted'], 1]);
+
+    scene.cast.happen(id, { kind: 'scheduled' });
+    scene.cast.happen(id, { kind: 'started' });
+    await scene.end();
+
+    assert.deepEqual([scene.stateOf(id), scene.jobsEver(id)], ['Success', 1]);
+  });
+});
+
 describe('dispatch is nearly done, or has much to do', () => {
   for (const [when, lines] of [
     ['before', 0],

@@ -95,6 +95,8 @@ describe('somebody starts again', () => {
     await scene.minutes(3);
     assert.equal(scene.jobsOf(id).length, 1);
     scene.set(id, 'Scheduled', 'restarted');
+    await scene.dispatch();
+    assert.equal(scene.jobsOf(id).length, 2);
     await scene.end();
     assert.deepEqual([scene.stateOf(id), scene.jobsEver(id)], ['Success', 2]);
     assert.equal(scene.history(id).filter((state) => state === 'Success').length, 2);

@@ -138,6 +138,14 @@ describe('a batch is answered in parts', () => {
         return { ...answer, body: JSON.stringify(items.map((item) => ({ ...item, errors: [problem] }))) };
       },
     },
+    'errors beside no rows': {
+      kind: 'rewrite',
+      rewrite: (answer) => {
+        const items = JSON.parse(answer.body) as { data: object }[];
+        const without = items.map(({ data }) => ({ data: { ...data, flow_run: [] }, errors: [problem] }));
+        return { ...answer, body: JSON.stringify(without) };
+      },
+    },
   };
   for (const [variant, fault] of Object.entries(halves)) {
     matrixRow(18, variant, async () => {
@@ -150,6 +158,24 @@ describe('a batch is answered in parts', () => {
         scene.relay.clear();
       }
       await endsWell(scene, runs);
+    });
+
+    matrixRow(18, `${variant}, for five minutes, while one run works and another waits`, async () => {
+      const scene = await open();
+      const parts = [{ work: { workMs: 10 * minute, ends: 'success' } }, { script: 'unschedulable' }] as const;
+      const [works = '', waits = ''] = parts.map((part) => scene.aRun({ part }));
+      await scene.dispatch();
+      scene.play(3 * minute);
+      scene.relay.rule({ to: 'prefect' }, fault, always);
+      await scene.minutes(5);
+      const seen = [works, waits].map((id) => [scene.stateOf(id), scene.jobsOf(id).length]);
+      assert.deepEqual(seen, [
+        ['Running', 1],
+        ['Submitted', 1],
+      ]);
+      scene.cast.happen(waits, { kind: 'scheduled' });
+      scene.cast.happen(waits, { kind: 'started' });
+      await endsWell(scene, [works, waits]);
     });
   }
 });
@@ -164,9 +190,13 @@ describe('the run logs', () => {
     matrixRow(49, `${variant} all the time`, async () => {
       const scene = await open();
       const runs = scene.runs(3);
+      const died = scene.aRun({ part: { work: { workMs: 20_000, ends: 'exit-1' } } });
       scene.relay.rule(logWrites, fault, always);
       await scene.minutes(3);
+      assert.equal(scene.stateOf(died), 'Failed');
       await endsWell(scene, runs);
+      const problems = scene.outputs.filter((output) => output.includes('"problem":{'));
+      assert.deepEqual(problems, [], 'no tick fails for its words');
     });
   }
 

@@ -2,10 +2,11 @@ import assert from 'node:assert/strict';
 import { describe } from 'node:test';
 
 import { writeJob } from '../../infra/local/kubernetes-api/state.ts';
+import type { Part } from './cast.ts';
 import { MachineClock } from './fault-clock.ts';
 import { memoryGrounds, type Functions } from './grounds.ts';
 import { matrixRow } from './matrix.ts';
-import { jobLists } from './requests.ts';
+import { creates, jobLists } from './requests.ts';
 import { Scene } from './scene.ts';
 import { seeded } from './seeded.ts';
 import type { WireFault } from './wire-faults.ts';
@@ -35,6 +36,17 @@ describe('clocks are wrong', () => {
           ['Failed', 1],
         ],
       );
+    });
+
+    matrixRow(44, `the Prefect server's, by ${aheadMinutes} min, and a claim has no Job yet`, async () => {
+      const scene = await Scene.open(memoryGrounds({ prefectAheadMs: aheadMinutes * minute }));
+      const id = scene.aRun();
+      await scene.dispatch({ dies: { match: creates, when: 'before' } });
+      scene.grounds.clock.advance(100_000);
+      await scene.dispatch();
+      assert.deepEqual([scene.history(id), scene.jobsEver(id)], [['Scheduled', 'Submitted'], 0]);
+      await scene.minutes(15);
+      assert.deepEqual([scene.stateOf(id), scene.jobsEver(id)], ['Success', 1]);
     });
 
     matrixRow(44, `the Prefect server's, by ${aheadMinutes} min`, async () => {
@@ -174,6 +186,39 @@ describe('everything at once', () => {
     (scene, other) => Promise.all([scene.dispatch(), scene.dispatch({ by: other })]),
     (scene, other) => Promise.all([scene.reconcile(), scene.dispatch({ by: other })]),
   ];
+
+  const parts: readonly Part[] = [
+    {},
+    { script: 'unschedulable' },
+    { script: 'image-never-pulls' },
+    { work: { workMs: 40_000, ends: 'exit-1' } },
+    { work: { workMs: 400_000, ends: 'success' } },
+  ];
+
+  matrixRow(52, 'a dozen worlds in which flows die and pods wait, ten minutes each', async () => {
+    for (let seed = 1; seed <= 12; seed += 1) {
+      const random = seeded(seed);
+      const draw = <T>(items: readonly T[]): T => items[Math.trunc(random() * items.length)] as T;
+      const nth = (): number => 1 + Math.trunc(random() * 200);
+      const scene = await open({ env: { INFRA_RETRIES: '1' } });
+      const runs = [...parts, ...parts].map((part) => scene.aRun({ part }));
+      for (let fault = 0; fault < 8; fault += 1) scene.relay.rule({}, draw(faults), { nth: nth() });
+      for (let person = 0; person < 12; person += 1) {
+        const [happen, id] = [draw(people), draw(runs)];
+        const act = (): void => happen(scene, id);
+        scene.relay.rule({}, { kind: 'meanwhile', when: draw(['before', 'after']), act }, { nth: nth() });
+      }
+      const other = await scene.grounds.start();
+      for (let passed = 0; passed < 10; passed += 1) {
+        await draw(overlaps)(scene, other);
+        await scene.minutes(1);
+      }
+      scene.fault();
+      await scene.end({ minutes: 12 }).catch((error: unknown) => {
+        throw new Error(`seed ${seed}`, { cause: error });
+      });
+    }
+  });
 
   matrixRow(52, 'forty small worlds, five minutes each', async () => {
     for (let seed = 1; seed <= 40; seed += 1) {
