@@ -4,43 +4,17 @@ import { Budget } from '../../functions/ticks/budget.ts';
 import { JobCreator } from '../../functions/ticks/create-job.ts';
 import { Limiter } from '../../functions/ticks/limiter.ts';
 import { aFlowRun } from './builders.ts';
+import { StandingClock } from './standing-clock.ts';
 import { at, T0 } from './time.ts';
 
-/** A clock that goes on to the next sleeper's time when nobody has anything else to do. */
-class EventClock implements Clock {
-  #now = T0.getTime();
-  readonly #sleepers: { readonly until: number; readonly wake: () => void }[] = [];
-
-  now(): Date {
-    return new Date(this.#now);
-  }
-
-  async sleep(ms: number): Promise<void> {
-    await new Promise<void>((wake) => this.#sleepers.push({ until: this.#now + ms, wake }));
-  }
-
-  limit(): AbortSignal {
-    return new AbortController().signal;
-  }
-
-  /** Goes on until the work is done; milliseconds it took. */
-  async play(work: Promise<unknown>): Promise<number> {
-    let done = false;
-    void work.finally(() => (done = true));
-    for (;;) {
-      // A macrotask: everything that is ready has run.
-      await new Promise((resolve) => setImmediate(resolve));
-      const next = Math.min(...this.#sleepers.map(({ until }) => until));
-      if (done || next === Infinity) return this.#now - T0.getTime();
-      this.#now = Math.max(this.#now, next);
-      for (const { wake } of this.#sleepers.splice(0).filter((sleeper) => this.#isOver(sleeper))) wake();
-    }
-  }
-
-  #isOver(sleeper: { readonly until: number; readonly wake: () => void }): boolean {
-    if (sleeper.until <= this.#now) return true;
-    this.#sleepers.push(sleeper);
-    return false;
+/** Lets the clock go on until the work is done; milliseconds it took. */
+async function playOut(clock: StandingClock, work: Promise<unknown>): Promise<number> {
+  let done = false;
+  void work.finally(() => (done = true));
+  for (;;) {
+    // A macrotask: everything that is ready has run.
+    await new Promise((resolve) => setImmediate(resolve));
+    if (done || !clock.moveOn()) return clock.now().getTime() - T0.getTime();
   }
 }
 
@@ -103,7 +77,7 @@ export interface Played {
 
 /** Creates so many Jobs with this setting at that server, in virtual time. */
 export async function play(server: Server, jobs: number, setting: number): Promise<Played> {
-  const clock = new EventClock();
+  const clock = new StandingClock();
   const answer = server(clock);
   const seen = { inFlight: 0, mostInFlight: 0, rejected: 0 };
   const createJob = async (): Promise<CreateAnswer> => {
@@ -121,7 +95,7 @@ export async function play(server: Server, jobs: number, setting: number): Promi
   const all = Promise.all(
     Array.from({ length: jobs }, async () => creator.create({ ...submit, startAt: T0, job: {}, warnings: [] })),
   );
-  const ms = await clock.play(all);
+  const ms = await playOut(clock, all);
   const answers = await all;
   return { ...seen, ms, created: answers.filter(({ kind }) => kind === 'created').length, sizeAtTheEnd: limiter.size };
 }

@@ -3,38 +3,14 @@ import { describe, it } from 'node:test';
 
 import type { V1Job } from '@kubernetes/client-node';
 
-import type { Clock } from '../../functions/clock.ts';
 import type { Submit } from '../../functions/core/dispatch-plan.ts';
 import type { CreateAnswer } from '../../functions/kubernetes/contract.ts';
 import { Budget } from '../../functions/ticks/budget.ts';
 import { JobCreator } from '../../functions/ticks/create-job.ts';
 import { Limiter } from '../../functions/ticks/limiter.ts';
 import { aFlowRun } from '../support/builders.ts';
+import { StandingClock } from '../support/standing-clock.ts';
 import { at, T0 } from '../support/time.ts';
-
-/** A clock whose sleepers wake only when the test moves it past their time. */
-class HandClock implements Clock {
-  #now = T0.getTime();
-  readonly #sleepers: { readonly until: number; readonly wake: () => void }[] = [];
-
-  now(): Date {
-    return new Date(this.#now);
-  }
-
-  async sleep(ms: number): Promise<void> {
-    await new Promise<void>((wake) => this.#sleepers.push({ until: this.#now + ms, wake }));
-  }
-
-  limit(): AbortSignal {
-    return new AbortController().signal;
-  }
-
-  async moveTo(instant: Date): Promise<void> {
-    this.#now = instant.getTime();
-    for (const { until, wake } of this.#sleepers) if (until <= this.#now) wake();
-    await settle();
-  }
-}
 
 const settle = async (): Promise<void> => {
   for (let turn = 0; turn < 50; turn += 1) await Promise.resolve();
@@ -63,7 +39,7 @@ const throttled: CreateAnswer = {
 
 /** A creator whose API server answers when the test says so. */
 function aCreator(concurrency: number) {
-  const clock = new HandClock();
+  const clock = new StandingClock();
   const sent: string[] = [];
   const answers: ((answer: CreateAnswer) => void)[] = [];
   const createJob = async (job: V1Job): Promise<CreateAnswer> => {
@@ -92,9 +68,11 @@ describe('creating Jobs', () => {
     await answer(0, throttled);
     await answer(1, created);
     assert.deepEqual(sent, ['a', 'b']);
-    await clock.moveTo(at('+4999ms'));
+    clock.moveTo(at('+4999ms'));
+    await settle();
     assert.deepEqual(sent, ['a', 'b']);
-    await clock.moveTo(at('+5s'));
+    clock.moveTo(at('+5s'));
+    await settle();
     assert.deepEqual(sent.slice(2), ['c'], 'one at a time now');
     await answer(2, created);
     assert.deepEqual(sent.slice(3), ['a']);
@@ -144,7 +122,8 @@ describe('creating Jobs', () => {
     assert.equal(sent.length, 4);
     for (const nth of [0, 1]) await answer(nth, throttled);
     for (const nth of [2, 3]) await answer(nth, created);
-    await clock.moveTo(at('+5s'));
+    clock.moveTo(at('+5s'));
+    await settle();
     assert.equal(sent.length, 6, 'two at a time');
     for (let nth = 4; nth < 7; nth += 1) await answer(nth, created);
     assert.deepEqual(
@@ -163,7 +142,8 @@ describe('creating Jobs', () => {
       await settle();
       await answer(0, { ...throttled, class: 'server', status: 500, retryAfterSeconds });
       assert.deepEqual(sent, want);
-      await clock.moveTo(at('+3s'));
+      clock.moveTo(at('+3s'));
+      await settle();
       for (const nth of [1, 2]) await answer(nth, created);
       await Promise.all(all);
     }
@@ -189,7 +169,8 @@ describe('creating Jobs', () => {
     const one = creator.create(submit('a'));
     await settle();
     await answer(0, { ...throttled, retryAfterSeconds: 37 });
-    await clock.moveTo(at('+37s'));
+    clock.moveTo(at('+37s'));
+    await settle();
     await answer(1, created);
     assert.equal((await one).kind, 'created');
   });
