@@ -259,10 +259,10 @@ export const brokenApiRows: Readonly<Record<number, BrokenRow>> = {
     edit: {
       file: 'functions/kubernetes/refusal.ts',
       from: 'return Number.isFinite(seconds) && seconds >= 0 ? seconds : null;',
-      to: 'return Number.isFinite(seconds) && seconds >= 0 ? 0 : null;',
+      to: 'return Number.isFinite(seconds) && seconds >= 0 ? 1 : null;',
     },
     file: 'cluster',
     variant: 'Retry-After 30, at creates',
-    says: /getTime\(\) \?\? 0\) >= /u,
+    says: /instead of \[\]$/u,
   },
 };
