@@ -5,7 +5,7 @@ import { describeNetworkFailure, type NetworkFailure } from '../network.ts';
 import type { Secret } from '../secret.ts';
 import type { Source } from '../source.ts';
 import { retryAfterOf } from './refusal.ts';
-import type { ApiAnswer, ApiRequest, ApiSession } from './session.ts';
+import { pageBytes, type ApiAnswer, type ApiRequest, type ApiSession } from './session.ts';
 
 /** Longest time for one request other than a create. */
 const requestLimitMs = 20_000;
@@ -81,14 +81,14 @@ export class Api {
   }
 
   /**
-   * A read that waits a little when the server is busy.
+   * A read, of a whole page if need be, that waits a little when the server is busy.
    *
    * @throws BoundaryError for no answer at all
    */
   async read(path: string, signal: AbortSignal): Promise<ApiAnswer> {
     const { clock } = this.#options;
     for (let tries = 1; ; tries += 1) {
-      const answer = await this.#answered({ method: 'GET', path, signal });
+      const answer = await this.#answered({ method: 'GET', path, mostBytes: pageBytes, signal });
       if (answer.status !== 429 || tries === throttledTries) return answer;
       await clock.sleep(Math.min(retryAfterOf(answer) ?? 1, longestPauseSeconds) * 1000, signal);
     }

@@ -2,6 +2,7 @@ import { isJsonObject, type JsonObject } from '../core/json.ts';
 import { Api } from './api.ts';
 import type { KubernetesOptions } from './contract.ts';
 import type { Permission } from './permissions.ts';
+import { statusOf } from './refusal.ts';
 import { openSession, type ApiAnswer, type ApiSession } from './session.ts';
 
 /** Whom the API server takes us for. */
@@ -140,7 +141,7 @@ export class ClusterExam {
   async #look(path: string, what: string, signal: AbortSignal): Promise<Sight<JsonObject | null>> {
     const answer = await this.#api.read(`/api/v1/namespaces/${encodeURIComponent(this.#namespace)}/${path}`, signal);
     if (answer.status === 403) return { kind: 'hidden' };
-    if (answer.status === 404) return { kind: 'seen', value: null };
+    if (answer.status === 404 && statusOf(answer.body) !== null) return { kind: 'seen', value: null };
     if (answer.status !== 200) throw this.#api.failure(answer, what);
     return { kind: 'seen', value: parsed(answer.body) };
   }

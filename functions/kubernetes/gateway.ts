@@ -10,6 +10,9 @@ import { openSession } from './session.ts';
 /** More than this of a log is not worth a flow run's page in the UI. */
 const maxLogBytes = 1024 * 1024;
 
+/** The kubelet may send slightly more than it was asked for (kubernetes 1.35, PodLogOptions.limitBytes). */
+const logAnswerBytes = maxLogBytes + 64 * 1024;
+
 /** Events that are read whole: those of an hour of some four hundred pods, four pages. */
 const mostEvents = 2_000;
 
@@ -21,7 +24,7 @@ const telling = ['type=Warning', 'reason=NotTriggerScaleUp'];
 
 /** Logs are a courtesy to the reader: whatever keeps them away must not keep the run's outcome away. */
 async function textAt(api: Api, path: string, signal: AbortSignal): Promise<string | null> {
-  const answer = await api.send({ method: 'GET', path, signal }).catch(() => null);
+  const answer = await api.send({ method: 'GET', path, mostBytes: logAnswerBytes, signal }).catch(() => null);
   return answer?.status === 200 ? answer.body : null;
 }
 

@@ -104,7 +104,7 @@ function deletionBy(answer: ApiAnswer): DeleteAnswer {
   if (isSuccess(answer)) return { kind: 'deleted' };
   const refusal = refusalOf(answer);
   if (refusal.status === 404 && refusal.class === 'namespace') return { kind: 'gone' };
-  return refusal.status === 409 ? { kind: 'changed' } : refusal;
+  return refusal.class === 'conflict' ? { kind: 'changed' } : refusal;
 }
 
 function parsedFrom(body: string): JsonObject | null {

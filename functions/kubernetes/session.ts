@@ -20,6 +20,8 @@ export interface ApiRequest {
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: string;
+  /** Bytes of a success that are worth holding; default: `smallAnswerBytes`. */
+  readonly mostBytes?: number;
   readonly signal: AbortSignal;
 }
 
@@ -27,6 +29,7 @@ export interface ApiAnswer {
   readonly status: number;
   /** Lower-case names. */
   readonly headers: Readonly<Record<string, string>>;
+  /** Empty where a refusal said more than `smallAnswerBytes`: then only its status is known. */
   readonly body: string;
 }
 
@@ -39,8 +42,14 @@ export interface ApiSession {
   close(): void;
 }
 
-/** An answer beyond this is not read to the end. A page of 500 Jobs takes 2 to 3 MB. */
-const maxAnswerBytes = 32 * 1024 * 1024;
+/**
+ * An answer about one object, and a refusal of any request. There are up to 64 in flight, and the metadata of a Job or a
+ * Status takes a few KB.
+ */
+export const smallAnswerBytes = 1024 * 1024;
+
+/** A page of a list, which are read one after the other: 500 Jobs take 2 to 3 MB. */
+export const pageBytes = 32 * 1024 * 1024;
 
 /** What the server may send before it waits for us: a page of a list in one go, not 64 KiB for each way there and back. */
 const windowBytes = 4 * 1024 * 1024;
@@ -71,17 +80,28 @@ function headersOf(raw: http2.IncomingHttpHeaders): Record<string, string> {
 
 const brokenOff = (): Error => Object.assign(new Error('The stream ended early.'), { code: 'ECONNRESET' });
 
+const statusIn = (head: http2.IncomingHttpHeaders): number => Number(head[':status']);
+
+const isRefusal = (head: http2.IncomingHttpHeaders | undefined): head is http2.IncomingHttpHeaders =>
+  head !== undefined && statusIn(head) >= 400;
+
 /** By events: an iterator over the stream would cost more than all else about a create. */
-function readAnswer(stream: http2.ClientHttp2Stream): Promise<ApiAnswer> {
+function readAnswer(stream: http2.ClientHttp2Stream, mostBytes: number): Promise<ApiAnswer> {
   const { promise, resolve, reject } = Promise.withResolvers<ApiAnswer>();
   const heads: http2.IncomingHttpHeaders[] = [];
   const chunks: Buffer[] = [];
   let size = 0;
+  const settle = (head: http2.IncomingHttpHeaders, body: string): void =>
+    resolve({ status: statusIn(head), headers: headersOf(head), body });
   stream.on('response', (head) => heads.push(head));
   stream.on('data', (chunk: Buffer) => {
+    const [head] = heads;
+    const most = isRefusal(head) ? smallAnswerBytes : mostBytes;
     size += chunk.length;
-    if (size > maxAnswerBytes) stream.destroy(new Error(`The answer is larger than ${maxAnswerBytes} bytes.`));
-    else chunks.push(chunk);
+    if (size <= most) return void chunks.push(chunk);
+    // Without its words a refusal is still one; half a success is nothing.
+    if (isRefusal(head)) settle(head, '');
+    return stream.destroy(new Error(`The answer is larger than ${most} bytes.`));
   });
   stream.on('error', reject);
   // A session can die under a stream without an error of its own: the answer then never begins, or just ends.
@@ -89,7 +109,7 @@ function readAnswer(stream: http2.ClientHttp2Stream): Promise<ApiAnswer> {
     const [head] = heads;
     const isWhole = stream.readableEnded && stream.rstCode === http2.constants.NGHTTP2_NO_ERROR;
     if (head === undefined || !isWhole) return reject(brokenOff());
-    resolve({ status: Number(head[':status']), headers: headersOf(head), body: Buffer.concat(chunks).toString() });
+    settle(head, Buffer.concat(chunks).toString());
   });
   return promise;
 }
@@ -97,7 +117,7 @@ function readAnswer(stream: http2.ClientHttp2Stream): Promise<ApiAnswer> {
 async function exchange(session: http2.ClientHttp2Session, request: ApiRequest): Promise<ApiAnswer> {
   const head = { ...request.headers, ':method': request.method, ':path': request.path };
   const stream = session.request(head, { signal: request.signal, endStream: request.body === undefined });
-  const answer = readAnswer(stream);
+  const answer = readAnswer(stream, request.mostBytes ?? smallAnswerBytes);
   if (request.body !== undefined) stream.end(request.body);
   return answer;
 }

@@ -4,7 +4,13 @@ import http2 from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import { describe, it } from 'node:test';
 
-import { openSession, type ApiRequest, type ApiSession } from '../../functions/kubernetes/session.ts';
+import {
+  openSession,
+  pageBytes,
+  smallAnswerBytes,
+  type ApiRequest,
+  type ApiSession,
+} from '../../functions/kubernetes/session.ts';
 import { describeNetworkFailure } from '../../functions/network.ts';
 import { makeServingCertificate } from '../../infra/local/kubernetes-api/certificates.ts';
 import { patient } from '../support/clients.ts';
@@ -16,6 +22,9 @@ interface World extends AsyncDisposable {
   readonly stranger: ApiSession;
   readonly seen: string[];
 }
+
+/** What a server may send before it waits for us. */
+const windowBytes = 4 * 1024 * 1024;
 
 const answer: OnStream = (stream, path) => {
   stream.respond({ ':status': 200, 'x-path': path });
@@ -166,6 +175,49 @@ describe('openSession', () => {
     });
 
     await assert.rejects(world.session.send(post('/jobs')), (error) => describeNetworkFailure(error).kind === 'broken');
+  });
+
+  const sizes: Record<string, { wish?: Partial<ApiRequest>; status: number; bytes: number; want: number | null }> = {
+    'a success of exactly the limit': { status: 201, bytes: smallAnswerBytes, want: smallAnswerBytes },
+    'no success beyond it': { status: 201, bytes: smallAnswerBytes + 1, want: null },
+    'a page of exactly its limit': { wish: { mostBytes: pageBytes }, status: 200, bytes: pageBytes, want: pageBytes },
+    'no page beyond it': { wish: { mostBytes: pageBytes }, status: 200, bytes: pageBytes + 1, want: null },
+    'a refusal of exactly the limit': { status: 400, bytes: smallAnswerBytes, want: smallAnswerBytes },
+    'the status alone of a refusal beyond it': { status: 400, bytes: smallAnswerBytes + 1, want: 0 },
+    'the status alone of a refusal beyond it in place of a page': {
+      wish: { mostBytes: pageBytes },
+      status: 500,
+      bytes: smallAnswerBytes + 1,
+      want: 0,
+    },
+  };
+  for (const [name, { wish, status, bytes, want }] of Object.entries(sizes)) {
+    it(`reads ${name}`, async () => {
+      await using world = await startWorld((stream) => {
+        stream.respond({ ':status': status });
+        stream.end('x'.repeat(bytes));
+      });
+
+      const read = world.session.send(get('/', wish));
+
+      if (want === null) await assert.rejects(read, /larger than/u);
+      else assert.deepEqual(await read.then(({ body, ...rest }) => [rest.status, body.length]), [status, want]);
+      assert.deepEqual(world.seen, ['GET /']);
+    });
+  }
+
+  it('reads on where another answer was too large', async () => {
+    await using world = await startWorld((stream, path, session) => {
+      if (path !== '/large') return answer(stream, path, session);
+      stream.respond({ ':status': 200 });
+      return stream.end('x'.repeat(smallAnswerBytes + 1));
+    });
+    for (let sent = 0; sent < 2 * windowBytes; sent += smallAnswerBytes)
+      await assert.rejects(world.session.send(get('/large')), /larger than/u);
+
+    const { status } = await world.session.send(get('/next'));
+
+    assert.deepEqual([status, world.session.connections()], [200, 1]);
   });
 
   it('gives up one request without touching the others', async () => {

@@ -90,14 +90,17 @@ describe('connectHttp', () => {
     assert.equal((await world.post()).contentType, '');
   });
 
-  const sizes: Record<string, { bytes: number; wantRead: boolean }> = {
-    'an answer of exactly the limit': { bytes: 1000, wantRead: true },
-    'one byte more': { bytes: 1001, wantRead: false },
+  const mostBytes = 32 * 1024 * 1024;
+  const sizes: Record<string, { maxBytes?: number; bytes: number; wantRead: boolean }> = {
+    'an answer of exactly the limit': { maxBytes: 1000, bytes: 1000, wantRead: true },
+    'one byte more': { maxBytes: 1000, bytes: 1001, wantRead: false },
+    'an answer of 32 MiB where no limit is set': { bytes: mostBytes, wantRead: true },
+    'one byte more than that': { bytes: mostBytes + 1, wantRead: false },
   };
-  for (const [name, { bytes, wantRead }] of Object.entries(sizes)) {
+  for (const [name, { bytes, wantRead, ...limit }] of Object.entries(sizes)) {
     it(`${wantRead ? 'reads' : 'refuses'} ${name}`, async () => {
       const answer = { status: 200, headers: {}, body: 'x'.repeat(bytes) };
-      await using world = await startWorld({ handle: () => answer, maxBytes: 1000 });
+      await using world = await startWorld({ handle: () => answer, ...limit });
 
       if (wantRead) assert.equal((await world.post()).text.length, bytes);
       else await assert.rejects(world.post(), AnswerTooLargeError);

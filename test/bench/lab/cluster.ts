@@ -9,6 +9,8 @@ export interface LabCluster {
   /** Milliseconds of this process at the first and at the last create. */
   firstAt: number;
   lastAt: number;
+  /** Of an answer to a create, at the least. */
+  readonly answerBytes: number;
   readonly jobs: readonly string[];
   readonly pods: readonly string[];
 }
@@ -105,9 +107,10 @@ const aPod = (n: number): string =>
   });
 
 /** A namespace with so many running Jobs, each with its pod. */
-export function labCluster(jobs: number): LabCluster {
+export function labCluster(jobs: number, answerBytes = 0): LabCluster {
   const numbers = Array.from({ length: jobs }, (_, n) => n);
-  return { created: 0, rejected: 0, firstAt: 0, lastAt: 0, jobs: numbers.map(aJob), pods: numbers.map(aPod) };
+  const counts = { created: 0, rejected: 0, firstAt: 0, lastAt: 0 };
+  return { ...counts, answerBytes, jobs: numbers.map(aJob), pods: numbers.map(aPod) };
 }
 
 function page(items: readonly string[], kind: string, query: URLSearchParams): LocalResponse {
@@ -129,7 +132,11 @@ function create(cluster: LabCluster, { body, headers }: LocalRequest): LocalResp
   const uid = idOf(9, cluster.created);
   const metadata = { ...job.metadata, uid, creationTimestamp: '2026-03-01T02:00:00Z', managedFields };
   const isPartial = headers['accept']?.includes('as=PartialObjectMetadata') === true;
-  return jsonAnswer(201, isPartial ? { kind: 'PartialObjectMetadata', metadata } : { ...job, metadata, status: {} });
+  const answer = jsonAnswer(
+    201,
+    isPartial ? { kind: 'PartialObjectMetadata', metadata } : { ...job, metadata, status: {} },
+  );
+  return { ...answer, body: answer.body.padEnd(cluster.answerBytes) };
 }
 
 /** An API server that costs next to nothing: lists and creates, no rules. */

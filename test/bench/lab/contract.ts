@@ -12,6 +12,8 @@ export interface LabOptions {
   readonly latencyMs: number;
   /** Requests the API server takes at a time; it turns others away with 429. Unset: all. */
   readonly seats?: number;
+  /** Bytes of each answer to a create, at the least. Unset: what there is to say. */
+  readonly answerBytes?: number;
 }
 
 export interface LabReady {

@@ -13,7 +13,7 @@ const { latencyMs, seats } = options;
 const now = (): Date => new Date();
 
 let runs = labRuns(options.runs, options.runState, options.firstRun);
-let cluster = labCluster(options.jobs);
+let cluster = labCluster(options.jobs, options.answerBytes);
 
 /** Takes as many requests at a time as there are seats and turns the others away. */
 function seated(handle: Handle): Handle {
