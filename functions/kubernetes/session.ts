@@ -144,16 +144,24 @@ function connect({ endpoint, ca, clientCert, clientKey, serverName }: ClusterAdd
  */
 export function openSession(address: ClusterAddress): ApiSession {
   let session: http2.ClientHttp2Session | null = null;
+  // One that was turned from may still be alive, with requests of others in flight.
+  const alive = new Set<http2.ClientHttp2Session>();
   let opened = 0;
   let closed = false;
   const forget = (dead: http2.ClientHttp2Session): void => {
     if (session === dead) session = null;
   };
+  const begin = (): http2.ClientHttp2Session => {
+    const begun = connect(address);
+    alive.add(begun);
+    begun.once('close', () => alive.delete(begun));
+    return begun;
+  };
   const living = (): http2.ClientHttp2Session => {
     if (closed) throw brokenOff();
     if (session === null || session.closed || session.destroyed) {
       opened += 1;
-      session = connect(address);
+      session = begin();
     }
     return session;
   };
@@ -171,7 +179,7 @@ export function openSession(address: ClusterAddress): ApiSession {
     connections: () => opened,
     close: () => {
       closed = true;
-      session?.destroy();
+      for (const each of alive) each.destroy();
     },
   };
 }

@@ -220,6 +220,23 @@ describe('openSession', () => {
     assert.deepEqual([status, world.session.connections()], [200, 1]);
   });
 
+  it('leaves no connection open that a refused stream turned it from', async () => {
+    let refusals = 1;
+    const ended: Promise<unknown>[] = [];
+    await using world = await startWorld((stream, path, session) => {
+      if (refusals === 0) return answer(stream, path, session);
+      refusals -= 1;
+      ended.push(once(session, 'close'));
+      return stream.close(http2.constants.NGHTTP2_REFUSED_STREAM);
+    });
+    await world.session.send(post('/jobs'));
+
+    world.session.close();
+
+    await Promise.all(ended);
+    assert.equal(ended.length, 1);
+  });
+
   it('gives up one request without touching the others', async () => {
     await using world = await startWorld((stream, path, session) => {
       if (path !== '/never') setImmediate(() => answer(stream, path, session));
