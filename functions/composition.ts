@@ -12,6 +12,7 @@ import { systemClock, type Clock } from './clock.ts';
 import type { Config } from './config.ts';
 import type { TickReport } from './core/tick-report.ts';
 import { BoundaryError } from './errors.ts';
+import { KnownSecrets } from './known-secrets.ts';
 import { connectKubernetes } from './kubernetes/gateway.ts';
 import type { KubernetesGateway, KubernetesOptions } from './kubernetes/contract.ts';
 import { openSession, type ApiSession, type ClusterAddress } from './kubernetes/session.ts';
@@ -70,6 +71,8 @@ export interface Shared {
   readonly outside: Outside;
   readonly memory: Memory;
   readonly token: Source<Secret | null>;
+  /** What Jobs of ours may carry, and nobody may repeat in texts of ours. */
+  readonly known: KnownSecrets;
 }
 
 function tokenSource(config: Config, outside: Outside, memory: TokenMemory): Source<Secret | null> {
@@ -87,7 +90,8 @@ export function share(config: Config, outside: Outside): Shared {
     token: { token: null, readAt: null },
     eks: { cluster: null },
   };
-  return { config, outside, memory, token: tokenSource(config, outside, memory.token) };
+  const known = new KnownSecrets(config.jobEnv);
+  return { config, outside, memory, known, token: known.learnedFrom(tokenSource(config, outside, memory.token)) };
 }
 
 function clusterSource({ config, outside, memory }: Shared): Source<ClusterAddress> {
@@ -148,10 +152,16 @@ export function connectTemplateSources({ config, outside }: Shared): Templates {
   return { reader, operator: operatorTemplates({ jobTemplate, profiles, reader, clock }) };
 }
 
+/** The token in Jobs has to be known before anybody is heard who may quote it. That it cannot be read, Prefect's client says. */
+async function knowWhatJobsCarry({ config, token }: Shared): Promise<void> {
+  if (config.podToken.kind === 'plain') await token.current().catch(() => null);
+}
+
 /** What one invocation talks to the cluster with: a token of its own, a session of its own. */
 export async function clusterOptions(shared: Shared): Promise<KubernetesOptions> {
-  const { config, outside, memory } = shared;
+  const { config, outside, memory, known } = shared;
   const cluster = clusterLogin(shared);
+  await knowWhatJobsCarry(shared);
   const address = await cluster.address.current();
   // A cluster that was made anew has another address and another CA: the next tick of this container asks for them.
   const forget = (): void => {
@@ -163,6 +173,7 @@ export async function clusterOptions(shared: Shared): Promise<KubernetesOptions>
     namespace: config.namespace,
     stackId: config.stackId,
     clock: outside.clock,
+    hide: (text) => known.hiddenIn(text),
     session: watchedSession(outside.openSession(address), forget),
   };
 }

@@ -17,14 +17,23 @@ export class Secret {
     return this.#value;
   }
 
+  get length(): number {
+    return this.#value.length;
+  }
+
   equals(other: Secret): boolean {
     return this.#value === other.#value;
   }
 
   /** A text of others without the value, in case they repeat what they were sent, and without what looks like one. */
   hiddenIn(text: string): string {
+    return withoutCredentials(this.valueHiddenIn(text));
+  }
+
+  /** A text of others without the value alone. */
+  valueHiddenIn(text: string): string {
     this.#spellings ??= spellings(this.#value);
-    return withoutCredentials(withoutSpellings(text, this.#spellings));
+    return withoutSpellings(text, this.#spellings);
   }
 
   toString(): string {

@@ -4,6 +4,7 @@ import type { Clock } from '../clock.ts';
 import type { ClusterEvent, JobName, JobSnapshot, PodSnapshot } from '../core/cluster.ts';
 import type { Secret } from '../secret.ts';
 import type { Source } from '../source.ts';
+import type { Hiding } from './hidden-values.ts';
 import type { ApiSession, ClusterAddress } from './session.ts';
 
 /**
@@ -103,6 +104,8 @@ export interface KubernetesOptions {
   readonly namespace: string;
   readonly stackId: string;
   readonly clock: Clock;
+  /** Takes out of the API server's words what they quote of our Jobs' secrets; default: nothing. */
+  readonly hide?: Hiding;
   /** The transport; default: sockets. */
   readonly session?: ApiSession;
 }

@@ -7,6 +7,7 @@ import { BoundaryError } from '../errors.ts';
 import { describeNetworkFailure } from '../network.ts';
 import type { Api, Call } from './api.ts';
 import type { CreateAnswer, DeleteAnswer, Refusal } from './contract.ts';
+import { nothingHidden, type Hiding } from './hidden-values.ts';
 import { observeJob } from './observe.ts';
 import { noAnswer, refusalOf, statusOf, warningsOf } from './refusal.ts';
 import type { ApiAnswer } from './session.ts';
@@ -18,6 +19,8 @@ export interface JobWriterOptions {
   readonly api: Api;
   readonly namespace: string;
   readonly stackId: string;
+  /** For what the API server says of a Job; default: nothing is hidden. */
+  readonly hide?: Hiding;
 }
 
 interface CreateOptions {
@@ -37,9 +40,11 @@ const isSuccess = ({ status }: ApiAnswer): boolean => status >= 200 && status < 
 export class JobWriter {
   readonly #options: JobWriterOptions;
   readonly #jobs: string;
+  readonly #hide: Hiding;
 
   constructor(options: JobWriterOptions) {
     this.#options = options;
+    this.#hide = options.hide ?? nothingHidden;
     this.#jobs = `/apis/batch/v1/namespaces/${encodeURIComponent(options.namespace)}/jobs`;
   }
 
@@ -50,9 +55,10 @@ export class JobWriter {
     const headers = { accept: metadataAlone };
     const answer = await this.#send({ method: 'POST', path, body: JSON.stringify(job), headers, signal });
     if ('kind' in answer) return answer;
-    if (isSuccess(answer)) return createdBy(answer);
+    if (isSuccess(answer)) return createdBy(answer, this.#hide);
+    const refusal = refusalOf(answer, this.#hide);
     const isTaken = answer.status === 409 && statusOf(answer.body)?.reason === 'AlreadyExists';
-    return isTaken ? this.#standing(job, refusalOf(answer), signal) : refusalOf(answer);
+    return isTaken ? this.#standing(job, refusal, signal) : refusal;
   }
 
   async delete(
@@ -62,7 +68,7 @@ export class JobWriter {
   ): Promise<DeleteAnswer> {
     const body = JSON.stringify({ propagationPolicy, preconditions: { uid } });
     const answer = await this.#send({ method: 'DELETE', path: this.#pathOf(name), body, signal });
-    return 'kind' in answer ? answer : deletionBy(answer);
+    return 'kind' in answer ? answer : deletionBy(answer, this.#hide);
   }
 
   #pathOf(name: string): string {
@@ -92,17 +98,17 @@ export class JobWriter {
   }
 }
 
-function createdBy({ body, headers }: ApiAnswer): CreateAnswer {
+function createdBy({ body, headers }: ApiAnswer, hide: Hiding): CreateAnswer {
   const metadata = parsedFrom(body)?.['metadata'];
   const uid = isJsonObject(metadata) ? metadata['uid'] : undefined;
   if (typeof uid !== 'string') return noAnswer('it created something without a UID');
-  return { kind: 'created', uid, warnings: warningsOf(headers['warning']) };
+  return { kind: 'created', uid, warnings: warningsOf(headers['warning'], hide) };
 }
 
 /** 409 on a delete is our UID precondition: the name belongs to a newer Job. A success counts whatever its body. */
-function deletionBy(answer: ApiAnswer): DeleteAnswer {
+function deletionBy(answer: ApiAnswer, hide: Hiding): DeleteAnswer {
   if (isSuccess(answer)) return { kind: 'deleted' };
-  const refusal = refusalOf(answer);
+  const refusal = refusalOf(answer, hide);
   if (refusal.status === 404 && refusal.class === 'namespace') return { kind: 'gone' };
   return refusal.class === 'conflict' ? { kind: 'changed' } : refusal;
 }

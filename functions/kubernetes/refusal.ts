@@ -1,5 +1,6 @@
 import { isJsonObject, type JsonObject } from '../core/json.ts';
 import type { Refusal, RefusalClass } from './contract.ts';
+import { nothingHidden } from './hidden-values.ts';
 import type { ApiAnswer } from './session.ts';
 
 /** The API server's `Status` object, as far as anybody looks at it. */
@@ -84,10 +85,10 @@ function classOf(status: number, said: ApiStatus | null): RefusalClass {
 }
 
 /** An answer that is no success, as a value. The message is the API server's own or, without one, the status. */
-export function refusalOf(answer: ApiAnswer): Refusal {
+export function refusalOf(answer: ApiAnswer, hide = nothingHidden): Refusal {
   const said = statusOf(answer.body);
   const message =
-    said === null || said.message === '' ? `The API server answered with status ${answer.status}.` : said.message;
+    said === null || said.message === '' ? `The API server answered with status ${answer.status}.` : hide(said.message);
   return {
     kind: 'refused',
     class: classOf(answer.status, said),
@@ -104,7 +105,8 @@ export function noAnswer(advice: string): Refusal {
 }
 
 /** Texts of `Warning: 299 - "…"` headers (RFC 7234), which the API server writes for deprecated or ignored fields. */
-export function warningsOf(header: string | undefined): readonly string[] {
+export function warningsOf(header: string | undefined, hide = nothingHidden): readonly string[] {
   const quoted = (header ?? '').matchAll(/299 \S+ "((?:[^"\\]|\\.)*)"/gu);
-  return [...quoted].map(([, text = '']) => text.replaceAll(/\\(.)/gu, '$1').slice(0, maxMessage));
+  // Before it is cut: of a secret at the end a part would stay.
+  return [...quoted].map(([, text = '']) => hide(text.replaceAll(/\\(.)/gu, '$1')).slice(0, maxMessage));
 }

@@ -144,8 +144,8 @@ export const brokenApiRows: Readonly<Record<number, BrokenRow>> = {
     mistake: 'does not look whose Job has the name',
     edit: {
       file: 'functions/kubernetes/job-writer.ts',
-      from: 'return isTaken ? this.#standing(job, refusalOf(answer), signal) : refusalOf(answer);',
-      to: 'return refusalOf(answer);',
+      from: 'return isTaken ? this.#standing(job, refusal, signal) : refusal;',
+      to: 'return refusal;',
     },
     file: 'wire',
     variant: '504 after it took effect',

@@ -25,6 +25,9 @@ const allowed: ReadonlySet<string> = new Set([
   'AWS session token in x-amz-security-token to aws',
   'JOB_ENV value in bodies to kubernetes',
   'JOB_ENV value in Jobs',
+  // POD_TOKEN_PLAIN asks for it.
+  'runner token in bodies to kubernetes',
+  'runner token in Jobs',
 ]);
 
 /** Everybody quotes all that they were sent, in every field that there is for words. */
@@ -35,7 +38,7 @@ function echo(status: number): WireFault {
       const sent = JSON.stringify(headers);
       const credential = (headers['authorization'] ?? '').replace(/^Bearer /u, '');
       const encoded = [Buffer.from(credential).toString('base64'), Buffer.from(credential).toString('base64url')];
-      const message = `${sent} ${credential} ${encodeURIComponent(credential)} ${encoded.join(' ')}`;
+      const message = `${sent} ${credential} ${encodeURIComponent(credential)} ${encoded.join(' ')} ${body}`;
       const refusal = { errors: [{ message, extensions: { code: credential } }], data: null };
       const operations = body.startsWith('[') ? (JSON.parse(body) as readonly unknown[]).map(() => refusal) : refusal;
       const said = { kind: 'Status', status: 'Failure', reason: 'Forbidden', message, code: status, __type: message };
@@ -43,7 +46,7 @@ function echo(status: number): WireFault {
         status,
         headers: {
           'content-type': 'application/json',
-          warning: `299 - "${credential}"`,
+          warning: `299 - "${credential} ${body.replaceAll(/["\\]/gu, String.raw`\$&`)}"`,
           'x-amzn-errortype': credential,
         },
         body: JSON.stringify(Array.isArray(operations) ? operations : { ...said, ...refusal }),
@@ -98,6 +101,8 @@ describe('what leaves the deployed bundles', () => {
       AWS_SESSION_TOKEN: sessionToken,
       AWS_MAX_ATTEMPTS: '1',
       JOB_ENV: `PASSWORD=${jobEnvValue}`,
+      POD_TOKEN_SECRET: '',
+      POD_TOKEN_PLAIN: 'true',
       MAX_PER_TICK: '1',
       LOG_LEVEL: 'DEBUG',
       // The account is asked for the address too.

@@ -145,3 +145,96 @@ describe('answers that echo what they were sent', () => {
     }),
   );
 });
+
+describe('an API server that quotes the manifest', () => {
+  const value = 'canary-job-env+/=Hn54';
+  const env = { JOB_ENV: `PASSWORD=${value}`, POD_TOKEN_SECRET: '', POD_TOKEN_PLAIN: 'true' };
+  const asJson = { 'content-type': 'application/json' };
+  const refusal = (code: number, reason: string, message: string) => ({
+    status: code,
+    headers: asJson,
+    body: JSON.stringify({ kind: 'Status', status: 'Failure', reason, message, code }),
+  });
+
+  /** Values of the environment in a Job, as they are and as JSON text. */
+  function quoted(body: string): string {
+    const values = [...body.matchAll(/"value":("(?:[^"\\]|\\.)*")/gu)].map(([, text = '""']) => text);
+    return values.flatMap((text) => [text, JSON.parse(text) as string]).join(' ');
+  }
+
+  const quotes: Readonly<Record<string, Extract<WireFault, { kind: 'rewrite' }>['rewrite']>> = {
+    'a 422 of the validation': (_answer, { body }) => refusal(422, 'Invalid', `Job is invalid: env: ${quoted(body)}`),
+    'the 403 of a webhook': (_answer, { body }) =>
+      refusal(403, 'Forbidden', `admission webhook "x" denied the request: ${quoted(body)}`),
+    'a secret across the end of what is kept': (_answer, { body }) =>
+      refusal(422, 'Invalid', `${'x'.repeat(1_012)} ${quoted(body).slice(quoted(body).indexOf('canary'))}`),
+    'a warning': (answer, { body }) => ({
+      ...answer,
+      headers: {
+        ...answer.headers,
+        warning: `299 - "strange: ${quoted(body).replaceAll(/["\\]/gu, String.raw`\$&`)}"`,
+      },
+    }),
+  };
+  /** All that people read of the scene, without one of the two values that its Jobs carry, or the beginning of one. */
+  function assertHidden({ grounds: { prefect, aws }, relay, outputs }: Scene): void {
+    const secrets = [...[...aws.secrets.values()].map(String), value];
+    const created = relay.history.find(({ method, to }) => method === 'POST' && to === 'kubernetes');
+    assert.ok(secrets.length === 2 && secrets.every((secret) => created?.body.includes(secret)));
+    const texts = {
+      states: JSON.stringify([...prefect.tables.flow_run_state.all()]),
+      'run logs': JSON.stringify([...prefect.tables.log.all()]),
+      outputs: outputs.join('\n'),
+    };
+    for (const [where, text] of Object.entries(texts)) {
+      for (const secret of secrets) assert.ok(!text.includes(secret.slice(0, 10)), `${where}: ${text}`);
+    }
+  }
+
+  for (const [variant, rewrite] of Object.entries(quotes)) {
+    matrixRow(50, `the API server quotes the manifest: ${variant}`, () =>
+      withScene(async (scene) => {
+        scene.runs(1);
+        scene.relay.rule(creates, { kind: 'rewrite', rewrite }, always);
+
+        await scene.minutes(1);
+
+        assertHidden(scene);
+        const logs = [...scene.grounds.prefect.tables.log.all()].map(({ message }) => String(message));
+        assert.match([...scene.outputs, ...logs].join('\n'), /\[sec/u);
+      }, env),
+    );
+  }
+
+  matrixRow(50, 'the cluster quotes the manifest, in what it says of pods and in their logs', () =>
+    withScene(async (scene) => {
+      const [token = ''] = [...scene.grounds.aws.secrets.values()].map(String);
+      const said = `who is ${token}, and what is "${value}"?`;
+      const id = scene.aRun({ part: { script: 'exit-1', idle: true } });
+      const reading = (path: RegExp, rewrite: (body: string) => string): void =>
+        scene.relay.rule(
+          { to: 'kubernetes', method: 'GET', path },
+          { kind: 'rewrite', rewrite: (answer) => ({ ...answer, body: rewrite(answer.body) }) },
+          always,
+        );
+      reading(/\/(?:jobs|pods|events)\?/u, (body) =>
+        body.replaceAll(/"message":"(?:[^"\\]|\\.)*"|"terminated":\{/gu, (field) =>
+          field.endsWith('{') ? `${field}"message":${JSON.stringify(said)},` : `"message":${JSON.stringify(said)}`,
+        ),
+      );
+      reading(/\/log\?/u, () => `${said}\n`.repeat(3));
+
+      await scene.minutes(3);
+
+      assert.equal(scene.stateOf(id), 'Failed');
+      assertHidden(scene);
+      const { flow_run_state: states, log } = scene.grounds.prefect.tables;
+      const hiddenThere = /who is \[secret\], and what is \\?"\[secret\]/u;
+      assert.ok([...states.all()].some(({ message }) => hiddenThere.test(String(message))));
+      for (const words of [/^Event: /u, /^Last lines of the container's log/u]) {
+        const lines = [...log.all()].map(({ message }) => String(message)).filter((message) => words.test(message));
+        assert.ok(lines.length > 0 && lines.every((line) => hiddenThere.test(line)), String(words));
+      }
+    }, env),
+  );
+});

@@ -31,6 +31,12 @@ export const arrows: readonly Part[] = [
   { part: 'functions/gathered-lines.ts', imports: [], modules: ['type node:stream'] },
   { part: 'functions/secret.ts', imports: ['functions/redaction.ts'], modules: ['node:util'] },
   { part: 'functions/source.ts', imports: [], modules: [] },
+  {
+    part: 'functions/known-secrets.ts',
+    imports: ['functions/secret.ts'],
+    types: ['functions/source.ts'],
+    modules: [],
+  },
   { part: 'functions/variables.ts', imports: [], modules: [] },
   { part: 'functions/config-values.ts', imports: [], modules: [] },
   {
@@ -101,6 +107,7 @@ export const arrows: readonly Part[] = [
     imports: [
       'functions/aws/',
       'functions/core/',
+      'functions/known-secrets.ts',
       'functions/kubernetes/',
       'functions/prefect/',
       'functions/templates/',
