@@ -1,14 +1,19 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { describe, it } from 'node:test';
 
 import { generate } from 'selfsigned';
 
+import { connectPrefect } from '../../functions/prefect/client.ts';
 import { AnswerTooLargeError, connectHttp, StaleConnectionError } from '../../functions/prefect/http.ts';
 import { describeNetworkFailure } from '../../functions/network.ts';
 import type { PostAnswer } from '../../functions/prefect/contract.ts';
+import { constant } from '../../functions/source.ts';
 import { jsonAnswer } from '../../infra/local/http.ts';
 import { serve, type LocalServer, type ServeOptions } from '../../infra/local/serve.ts';
-import { patient } from '../support/clients.ts';
+import { aRunId, STACK } from '../support/builders.ts';
+import { aClock, patient } from '../support/clients.ts';
 import { T0 } from '../support/time.ts';
 
 interface World extends AsyncDisposable {
@@ -134,5 +139,87 @@ describe('connectHttp', () => {
 
     assert.equal((await trusted.post()).status, 200);
     await assert.rejects(stranger.post(), (error) => describeNetworkFailure(error).kind === 'tls');
+  });
+});
+
+/** A server that says to each request what it likes, in bytes, and a client of it. */
+async function startRaw(speak: (socket: Socket) => void) {
+  let requests = 0;
+  const ended: Promise<unknown>[] = [];
+  const server = createServer((socket) => {
+    ended.push(once(socket, 'close'));
+    socket.on('error', () => undefined);
+    socket.on('data', (chunk) => {
+      if (!chunk.toString().startsWith('POST')) return;
+      requests += 1;
+      speak(socket);
+    });
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const transport = connectHttp({ ca: null });
+  const client = connectPrefect({
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/graphql`,
+    backend: 'server',
+    token: constant(null),
+    tenantId: aRunId(9),
+    memory: { tenantId: aRunId(9), agentId: aRunId(8) },
+    agentName: 'agent',
+    labels: [],
+    stackId: STACK,
+    clock: aClock(),
+    post: transport.post,
+  });
+  return {
+    client,
+    requests: () => requests,
+    [Symbol.asyncDispose]: async () => {
+      transport.close();
+      await Promise.all(ended);
+      server.close();
+    },
+  };
+}
+
+const head = 'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nx-large: ';
+const noRuns = JSON.stringify([{ data: { flow_run: [] } }]);
+const answerWithHead = (bytes: number): string =>
+  `${head}${'x'.repeat(bytes)}\r\ncontent-length: ${noRuns.length}\r\n\r\n${noRuns}`;
+
+describe('the head of an answer of the Prefect API', () => {
+  it('may take nearly 16 KiB', async () => {
+    await using world = await startRaw((socket) => socket.write(answerWithHead(15 * 1024)));
+
+    const { runs } = await world.client.readRuns([aRunId(1)], patient());
+
+    assert.deepEqual([[...runs], world.requests()], [[], 1]);
+  });
+
+  it('that takes more is no answer, and is not asked for again, over a kept connection either', async () => {
+    let large = false;
+    await using world = await startRaw((socket) => socket.write(answerWithHead(large ? 17 * 1024 : 1)));
+    await world.client.readRuns([aRunId(1)], patient());
+    large = true;
+
+    await assert.rejects(world.client.readRuns([aRunId(1)], patient()), { code: 'PREFECT_UNREADABLE' });
+
+    assert.equal(world.requests(), 2);
+  });
+
+  it('that comes byte by byte ends when the time is over', async () => {
+    const giveUp = new AbortController();
+    let sent = 0;
+    const trickle = (socket: Socket): void => {
+      if (socket.destroyed) return;
+      sent += 1;
+      if (sent === 100) giveUp.abort();
+      socket.write('x');
+      setImmediate(trickle, socket);
+    };
+    await using world = await startRaw((socket) => socket.write(head, () => trickle(socket)));
+
+    await assert.rejects(world.client.readRuns([aRunId(1)], giveUp.signal), { code: 'PREFECT_UNREACHABLE' });
+
+    assert.equal(world.requests(), 1);
   });
 });
