@@ -70,7 +70,10 @@ const ours: Readonly<Record<string, () => Promise<void>>> = {
   },
 };
 
-/** Actions that Lambda takes in the role's name; no request of ours needs them. The suite on an emulator sees their effect. */
+/**
+ * Actions that Lambda takes in the role's name; no request of ours needs them. Nothing here is denied them, nor on the emulator,
+ * which takes them without asking IAM: that they are enough and needed is what Lambda's documentation says.
+ */
 const ofLambda = ['logs:CreateLogStream', 'logs:PutLogEvents', 'sqs:SendMessage'];
 
 describe('the IAM policies', () => {

@@ -1,15 +1,11 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 
 import { listJobs } from '../../../infra/local/kubernetes-api/state.ts';
 import { readFlowRun } from '../../../infra/local/prefect-api/inspect.ts';
-import { finished, type Finished } from '../../support/command.ts';
-import { cluster, namespace, refusedByEmulator, startAwsWorld, token, type AwsWorld } from './aws-world.ts';
-
-const root = path.join(import.meta.dirname, '../../..');
+import { startAwsWorld, token, type AwsWorld } from './aws-world.ts';
+import { deploy, serverless, succeed } from './serverless.ts';
 
 describe('a stack on an emulator of AWS', () => {
   let world: AwsWorld;
@@ -28,27 +24,6 @@ describe('a stack on an emulator of AWS', () => {
   });
   after(async () => world[Symbol.asyncDispose]());
 
-  async function serverless(...args: readonly string[]): Promise<Finished> {
-    const cli = path.join(root, 'node_modules/.bin/serverless');
-    const child = spawn(process.execPath, [cli, ...args], { cwd: root, env: world.env });
-    // `invoke` reads its event from there, unless somebody says that there is none.
-    child.stdin.end();
-    return finished(child);
-  }
-
-  async function succeed(...args: readonly string[]): Promise<string> {
-    const { status, stdout, stderr } = await serverless(...args);
-    assert.equal(status, 0, `serverless ${args.join(' ')}\n${stdout}${stderr}`);
-    return `${stdout}${stderr}`;
-  }
-
-  async function deploy(params: Readonly<Record<string, string>>): Promise<string> {
-    const given = { eksClusterName: cluster, prefectApi: prefect.url, namespace, podTokenSecret: 'prefect/api-key' };
-    // Without an access entry, the cluster's own RBAC knows the group all the same.
-    const options = Object.entries({ ...given, ...refusedByEmulator, ...params });
-    return succeed('deploy', '--verbose', ...options.flatMap(([name, value]) => ['--param', `${name}=${value}`]));
-  }
-
   const stateOf = (id: string): string | undefined => readFlowRun(prefect.state, id)?.state;
   const jobs = (): number => listJobs(world.kubernetes.state).length;
 
@@ -60,7 +35,7 @@ describe('a stack on an emulator of AWS', () => {
   }
 
   it('is deployed with an empty secret of its own, which takes the token', async () => {
-    const said = await deploy({ scheduleEnabled: 'false' });
+    const said = await deploy(world, { scheduleEnabled: 'false' });
     const id = /RunnerTokenSecretArn: (?<id>\S+)/u.exec(said)?.groups?.['id'] ?? '';
 
     const made = await secrets('PutSecretValue', { SecretId: id, SecretString: token });
@@ -70,20 +45,20 @@ describe('a stack on an emulator of AWS', () => {
   });
 
   it('is removed, and leaves the secret with its token', async () => {
-    await succeed('remove');
+    await succeed(world, 'remove');
 
     const kept = await secrets('GetSecretValue', { SecretId: secretArn });
     assert.equal(kept['SecretString'], token);
-    assert.notEqual((await serverless('info')).status, 0);
+    assert.notEqual((await serverless(world, 'info')).status, 0);
   });
 
   it('is deployed again with that secret, and ticks when it is invoked', async () => {
     // Stopped, so that this tick is the one.
-    await deploy({ secretArn, scheduleEnabled: 'false' });
+    await deploy(world, { secretArn, scheduleEnabled: 'false' });
     const id = world.seedDueRun();
 
-    const dispatched = await succeed('invoke', '-f', 'dispatch');
-    const reconciled = await succeed('invoke', '-f', 'reconcile');
+    const dispatched = await succeed(world, 'invoke', '-f', 'dispatch');
+    const reconciled = await succeed(world, 'invoke', '-f', 'reconcile');
 
     assert.match(dispatched, /"function": "dispatch"[\s\S]*"created": 1/u);
     assert.match(reconciled, /"function": "reconcile"[\s\S]*"waiting": 1/u);
@@ -91,7 +66,7 @@ describe('a stack on an emulator of AWS', () => {
   });
 
   it('examines itself', async () => {
-    const examined = await succeed('invoke', '-f', 'reconcile', '-d', '{"doctor":true}');
+    const examined = await succeed(world, 'invoke', '-f', 'reconcile', '-d', '{"doctor":true}');
 
     const { ok, hops } = JSON.parse(examined) as { ok: boolean; hops: readonly { hop: string; verdict: string }[] };
     const seen = hops.filter(({ verdict }) => verdict === 'ok').map(({ hop }) => hop);
@@ -102,11 +77,11 @@ describe('a stack on an emulator of AWS', () => {
   });
 
   it('is updated by another deployment: its schedule fires, and its lines can be read', async () => {
-    await deploy({ secretArn, logLevel: 'DEBUG' });
+    await deploy(world, { secretArn, logLevel: 'DEBUG' });
     const id = world.seedDueRun();
 
     await untilSubmitted(id);
-    const lines = await succeed('logs', '-f', 'dispatch', '--startTime', '10m');
+    const lines = await succeed(world, 'logs', '-f', 'dispatch', '--startTime', '10m');
 
     assert.equal(jobs(), 2);
     assert.match(lines, /tick_finished/u);
@@ -115,8 +90,8 @@ describe('a stack on an emulator of AWS', () => {
   });
 
   it('is removed', async () => {
-    await succeed('remove');
+    await succeed(world, 'remove');
 
-    assert.notEqual((await serverless('info')).status, 0);
+    assert.notEqual((await serverless(world, 'info')).status, 0);
   });
 });
