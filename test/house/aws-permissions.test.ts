@@ -1,18 +1,28 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
+
+import { parse } from 'yaml';
 
 import { memoryGrounds } from '../faults/grounds.ts';
 import { Scene } from '../faults/scene.ts';
 import { wireGrounds, type WireGrounds } from '../faults/wire-grounds.ts';
 import { anAnswer, aWire } from '../support/template-wires.ts';
 
-const policies = readFileSync(new URL('../../infra/iam.yml', import.meta.url), 'utf8');
+const root = new URL('../../', import.meta.url);
 
-/** Every action that a policy of infra/iam.yml allows. */
-const granted = [...policies.matchAll(/^ *Action: \[?([\w:, ]+)\]?$/gmu)]
-  .flatMap(([, actions = '']) => actions.split(', '))
-  .filter((action) => action !== 'sts:AssumeRole');
+/** Every action of the policies in a piece of YAML. An alias is what it stands for, a list in any style is a list. */
+function actionsIn(piece: unknown): readonly string[] {
+  if (typeof piece !== 'object' || piece === null) return [];
+  return Object.entries(piece).flatMap(([key, value]: [string, unknown]) =>
+    key === 'Action' ? [value].flat().map(String) : actionsIn(value),
+  );
+}
+
+const actionsOf = (file: string): readonly string[] => {
+  const actions = actionsIn(parse(readFileSync(new URL(file, root), 'utf8')));
+  return [...new Set(actions)].filter((action) => action !== 'sts:AssumeRole').toSorted();
+};
 
 const withoutAddress = { EKS_ENDPOINT: '', EKS_CA: '' };
 
@@ -71,15 +81,42 @@ const ours: Readonly<Record<string, () => Promise<void>>> = {
 };
 
 /**
- * Actions that Lambda takes in the role's name; no request of ours needs them. Nothing here is denied them, nor on the emulator,
- * which takes them without asking IAM: that they are enough and needed is what Lambda's documentation says.
+ * Actions that Lambda takes in the role's name, and what for; no request of ours needs them. Nothing here is denied them, nor
+ * on the emulator, which takes them without asking IAM: that they are enough and needed is what Lambda's documentation says.
  */
-const ofLambda = ['logs:CreateLogStream', 'logs:PutLogEvents', 'sqs:SendMessage'];
+const ofLambda = {
+  'logs:CreateLogStream': 'a stream for each container',
+  'logs:PutLogEvents': 'lines and metrics of the function',
+  'sqs:SendMessage': 'events that no tick took, and ticks that failed',
+};
+
+/** The same in a VPC (Lambda Developer Guide, "Giving Lambda functions access to resources in an Amazon VPC"). */
+const ofLambdaInVpc = {
+  'ec2:AssignPrivateIpAddresses': 'gives an interface its addresses',
+  'ec2:CreateNetworkInterface': 'one for each pair of subnet and security groups',
+  'ec2:DeleteNetworkInterface': 'when no function uses it any more',
+  'ec2:DescribeNetworkInterfaces': 'whether there is one already, and whether it is in use',
+  'ec2:DescribeSubnets': 'where an interface can stand',
+  'ec2:UnassignPrivateIpAddresses': 'takes the addresses back',
+};
 
 describe('the IAM policies', () => {
   it('allow what the functions and Lambda use in their name, and nothing else', () => {
-    assert.deepEqual([...new Set(granted)].toSorted(), [...Object.keys(ours), ...ofLambda].toSorted());
-    assert.doesNotMatch(policies, /Action: .*\*/u);
+    assert.deepEqual(actionsOf('infra/iam.yml'), Object.keys({ ...ours, ...ofLambda }).toSorted());
+  });
+
+  it('allow in a VPC what Lambda needs for its network interfaces, and nothing else', () => {
+    assert.deepEqual(actionsOf('infra/vpc.yml'), Object.keys(ofLambdaInVpc));
+  });
+
+  it('stand in these two files alone', () => {
+    const others = readdirSync(new URL('infra/', root)).filter((name) => name.endsWith('.yml'));
+    const files = ['serverless.yml', ...others.map((name) => `infra/${name}`)];
+
+    assert.deepEqual(
+      files.filter((file) => actionsOf(file).length > 0),
+      ['infra/iam.yml', 'infra/vpc.yml'],
+    );
   });
 
   for (const [action, play] of Object.entries(ours)) {
