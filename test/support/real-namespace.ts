@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 
 import { parseAllDocuments } from 'yaml';
 
-import { agentGroup } from '../../infra/rbac.ts';
+import { agentGroup, rbacOf } from '../../infra/rbac.ts';
 import { at, type ContractCluster } from '../contract/kubernetes.cluster.ts';
 import { callApi } from '../kube/api-call.ts';
 import { finished } from './command.ts';
@@ -79,6 +79,20 @@ export async function isAllowed(cluster: ContractCluster, { apiGroup, resource, 
   return at(answer.body, 'status', 'allowed') === true;
 }
 
+/** Our Role in the namespace, in force. */
+async function bind(cluster: ContractCluster, manifests: readonly Manifest[]): Promise<ContractCluster> {
+  for (const manifest of manifests) await applyManifest(cluster, manifest);
+  const right = { apiGroup: 'batch', resource: 'jobs', verb: 'list' };
+  await cluster.until('the binding works', async () => ((await isAllowed(cluster, right)) ? true : null));
+  return cluster;
+}
+
+/** A namespace of its own with our Role, without the command that prints it. */
+export async function openAgentNamespace(...wish: Parameters<typeof openNamespace>): Promise<ContractCluster> {
+  const cluster = await openNamespace(...wish);
+  return bind(cluster, rbacOf(cluster.namespace));
+}
+
 /** What an administrator pipes into kubectl, as the real command prints it. */
 async function printedManifests(namespace: string): Promise<Manifest[]> {
   const child = spawn('npm', ['run', '--silent', 'manifests', '--', '--namespace', namespace], { cwd: root });
@@ -91,8 +105,5 @@ async function printedManifests(namespace: string): Promise<Manifest[]> {
 /** A namespace of its own in which the printed manifests are applied and have taken effect. */
 export async function openStackNamespace(access: RealCluster, prefix: string): Promise<ContractCluster> {
   const cluster = await openNamespace(access, prefix);
-  for (const manifest of await printedManifests(cluster.namespace)) await applyManifest(cluster, manifest);
-  const right = { apiGroup: 'batch', resource: 'jobs', verb: 'list' };
-  await cluster.until('the binding works', async () => ((await isAllowed(cluster, right)) ? true : null));
-  return cluster;
+  return bind(cluster, await printedManifests(cluster.namespace));
 }

@@ -13,7 +13,6 @@ import {
 } from '../../infra/local/prefect-api/seed.ts';
 import type { JsonRecord } from '../../infra/local/prefect-api/jsonb.ts';
 import { createPrefectState } from '../../infra/local/prefect-api/state.ts';
-import { rbacOf } from '../../infra/rbac.ts';
 import {
   itemsOf,
   jobsPath,
@@ -24,7 +23,7 @@ import {
 } from '../contract/kubernetes.cluster.ts';
 import { postTo } from './local-post.ts';
 import type { EksLogin, RealCluster } from './real-cluster.ts';
-import { applyManifest, isAllowed, openNamespace } from './real-namespace.ts';
+import { openAgentNamespace } from './real-namespace.ts';
 import { realFunctions, ShiftedClock, type RealFunctions } from './real-world.ts';
 import type { Interceptor } from './simulated-world.ts';
 
@@ -98,10 +97,7 @@ function playPrefect(clock: ShiftedClock, seed: string) {
 
 /** A namespace of its own with our Role, as the setting wants it. */
 async function openStage(cluster: RealCluster, setting: Setting): Promise<ContractCluster> {
-  const at = await openNamespace(cluster, 'rules', setting.labels);
-  for (const manifest of rbacOf(at.namespace)) await applyManifest(at, manifest);
-  const right = { apiGroup: 'batch', resource: 'jobs', verb: 'list' };
-  await at.until('the binding works', async () => ((await isAllowed(at, right)) ? true : null));
+  const at = await openAgentNamespace(cluster, 'rules', setting.labels);
   await setting.before?.(at);
   return at;
 }

@@ -45,6 +45,8 @@ export interface RealFunctionsOptions {
   readonly eks: EksLogin;
   readonly namespace: string;
   readonly clock: Clock;
+  /** Dates the logins; default: the machine's, by which they are judged, however old the world is. */
+  readonly loginClock?: Clock;
   readonly prefectUrl: string;
   readonly openHttp: Outside['openHttp'];
   /** Settings beside those that say where everything is, or instead of them. */
@@ -94,13 +96,12 @@ function asAudited(session: ApiSession, name: FunctionName): ApiSession {
 
 /** Both functions as Lambda composes them, each in a container of its own, on a real control plane. */
 export function realFunctions(options: RealFunctionsOptions): RealFunctions {
-  const { eks, clock, openHttp, around = (session) => session } = options;
+  const { eks, clock, loginClock = systemClock, openHttp, around = (session) => session } = options;
   const config = configOf(options);
   signInAs(eks);
   const outsideOf = (name: FunctionName): Outside => ({
     clock,
-    // The login is judged by the machine's time, however old the world is.
-    loginClock: systemClock,
+    loginClock,
     newId: randomUUID,
     env: { AWS_REGION: eks.region },
     openHttp,

@@ -4,17 +4,10 @@ import { withRow } from '../../../infra/readme/real-rows.ts';
 import { contract } from '../../contract/kubernetes.cases.ts';
 import type { ContractCase, ContractCluster } from '../../contract/kubernetes.cluster.ts';
 import { realCluster } from '../../support/real-cluster.ts';
+import { compactEtcd } from '../../support/real-etcd.ts';
 import { openNamespace } from '../../support/real-namespace.ts';
 
 const cluster = realCluster();
-
-/** After that many milliseconds of silence nobody writes any more, so that the revision stands. */
-async function compactEtcd(etcd: string): Promise<void> {
-  const post = async (path: string, body: object): Promise<unknown> =>
-    (await fetch(`${etcd}/v3/kv/${path}`, { method: 'POST', body: JSON.stringify(body) })).json();
-  const range = (await post('range', { key: 'AA==', count_only: true })) as { header: { revision: string } };
-  await post('compaction', { revision: range.header.revision, physical: true });
-}
 
 async function prepare(one: ContractCase): Promise<ContractCluster> {
   const { etcd } = cluster;

@@ -2,13 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 
 import type { TickReport } from '../../../functions/core/tick-report.ts';
-import { permissions } from '../../../functions/kubernetes/permissions.ts';
+import { permissions, type Permission } from '../../../functions/kubernetes/permissions.ts';
 import type { ApiAnswer, ApiSession } from '../../../functions/kubernetes/session.ts';
-import { connectHttp } from '../../../functions/prefect/http.ts';
-import { readFlowRun, type FlowRunView } from '../../../infra/local/prefect-api/inspect.ts';
-import { seedFlow, seedFlowRun, seedTenant, setFlowRunState } from '../../../infra/local/prefect-api/seed.ts';
-import { startPrefectApi, type PrefectApi } from '../../../infra/local/prefect-api/server.ts';
-import { createPrefectState } from '../../../infra/local/prefect-api/state.ts';
 import { agentGroup, rulesOf } from '../../../infra/rbac.ts';
 import {
   itemsOf,
@@ -19,75 +14,25 @@ import {
   textAt,
   untilGone,
   writePodStatus,
-  type ContractCluster,
 } from '../../contract/kubernetes.cluster.ts';
 import { bodyOf } from '../../kube/api-call.ts';
 import { realCluster, type EksLogin } from '../../support/real-cluster.ts';
 import { isAllowed, openStackNamespace, type Right } from '../../support/real-namespace.ts';
 import { overStatus, startPod } from '../../support/real-pods.ts';
-import { realFunctions, ShiftedClock, type RealFunctions } from '../../support/real-world.ts';
+import { jobsOf, listening, setStage, type Stage, type StageWish } from '../../support/real-stage.ts';
 
 const cluster = realCluster();
 const minute = 60_000;
 
-interface Stage extends AsyncDisposable {
-  readonly at: ContractCluster;
-  readonly api: PrefectApi;
-  readonly clock: ShiftedClock;
-  readonly functions: RealFunctions;
-  /** Due runs. */
-  readonly runs: readonly string[];
-  run(id: string): FlowRunView;
-  set(id: string, state: string): void;
-}
+/** With the manifests that an administrator applies. */
+const openStage = async (eks: EksLogin, wish: StageWish): Promise<Stage> =>
+  setStage({ ...wish, cluster, eks, at: await openStackNamespace(cluster, 'end-to-end') });
 
-interface StageWish {
-  readonly runs?: number;
-  readonly env?: Readonly<Record<string, string>>;
-  readonly around?: (session: ApiSession) => ApiSession;
-}
-
-/** A namespace with our printed manifests, a Prefect API with due runs, and both functions between them. */
-async function setStage(eks: EksLogin, { runs = 1, env = {}, around }: StageWish = {}): Promise<Stage> {
-  const at = await openStackNamespace(cluster, 'end-to-end');
-  const clock = new ShiftedClock();
-  const state = createPrefectState({ seed: at.namespace });
-  const due = new Date(clock.now().getTime() - minute);
-  seedTenant(state, {}, due);
-  const flowId = seedFlow(state, { name: 'etl' }, due);
-  const ids = Array.from({ length: runs }, () => seedFlowRun(state, { flowId, startTime: due }, due));
-  const api = await startPrefectApi({ state, now: () => clock.now() });
-  const functions = realFunctions({
-    cluster,
-    eks,
-    namespace: at.namespace,
-    clock,
-    env,
-    prefectUrl: api.url,
-    openHttp: (ca) => connectHttp({ ca }),
-    ...(around === undefined ? {} : { around }),
-  });
-  return {
-    at,
-    api,
-    clock,
-    functions,
-    runs: ids,
-    run: (id) => readFlowRun(state, id) ?? assert.fail(`there is no run ${id}`),
-    set: (id, type) => setFlowRunState(state, { runId: id, state: { type } }, clock.now()),
-    [Symbol.asyncDispose]: async () => {
-      await api.close();
-      await at.call(`DELETE /api/v1/namespaces/${at.namespace}`);
-    },
-  };
-}
-
-/** The name of the run's Job. */
-async function jobOf({ at }: Stage, runId: string | undefined): Promise<string> {
-  const selector = encodeURIComponent(`prefect.io/flow_run_id=${runId}`);
-  const jobs = itemsOf(await at.call(`GET ${jobsPath(at, `?labelSelector=${selector}`)}`));
-  assert.equal(jobs.length, 1);
-  return textAt(jobs[0], 'metadata', 'name');
+/** The name of the run's only Job. */
+async function jobOf(stage: Stage, runId: string | undefined): Promise<string> {
+  const [job = '', ...others] = await jobsOf(stage, runId);
+  assert.deepEqual([job === '', others], [false, []]);
+  return job;
 }
 
 /** Plays the cluster for a run that dies before it starts; its Job has Failed. */
@@ -109,19 +54,10 @@ const twice = (session: ApiSession): ApiSession => ({
   },
 });
 
-/** Keeps the answers that were no success. */
-function listening(refusals: ApiAnswer[]): (session: ApiSession) => ApiSession {
-  return (session) => ({
-    ...session,
-    send: async (request) => {
-      const answer = await session.send(request);
-      if (answer.status >= 400) refusals.push(answer);
-      return answer;
-    },
-  });
-}
-
 const rightOf = ({ apiGroup, resource, verb }: Right): string => `${verb} ${apiGroup}/${resource}`;
+
+/** `dispatch: list batch/jobs`. */
+const nameOf = (permission: Permission): string => `${permission.function}: ${rightOf(permission)}`;
 
 /** Takes one right out of the printed Role, and waits until the API server knows. */
 async function withhold({ at }: Stage, right: Right): Promise<void> {
@@ -133,7 +69,6 @@ async function withhold({ at }: Stage, right: Right): Promise<void> {
 }
 
 interface WithoutRight {
-  readonly tick: 'dispatch' | 'reconcile';
   /** What happens while the Role is still whole. */
   readonly before?: readonly ((stage: Stage) => Promise<unknown>)[];
   /** Code and message of the tick's problem; empty when it goes on without. */
@@ -148,42 +83,40 @@ const none = /^$/u;
 const claimed = ['Scheduled', 'Submitted'];
 const failed = [...claimed, 'Failed'];
 
-/** What becomes of a tick, and of the run, when the Role lacks one right. A claim without a Job heals by itself. */
+/** What becomes of each tick, and of the run, when the Role lacks one right. A claim without a Job heals by itself. */
 const withoutRight: Readonly<Record<string, WithoutRight>> = {
-  'list batch/jobs': {
-    tick: 'dispatch',
+  'dispatch: list batch/jobs': {
     wantProblem: /^CLUSTER_FORBIDDEN: .*knows us but does not allow us to list the Jobs \(403\)/u,
     wantStates: ['Scheduled'],
   },
-  'create batch/jobs': {
-    tick: 'dispatch',
+  'dispatch: create batch/jobs': {
     wantProblem:
       /^CLUSTER_FORBIDDEN: .*refused to create a Job \(403\): .* cannot create resource "jobs" in API group "batch"/u,
     wantStates: claimed,
   },
-  'get batch/jobs': { tick: 'dispatch', wantProblem: none, wantStates: claimed },
-  'delete batch/jobs': {
-    tick: 'reconcile',
+  'dispatch: get batch/jobs': { wantProblem: none, wantStates: claimed },
+  'reconcile: list batch/jobs': {
+    before: [dispatch, fail],
+    wantProblem: /^CLUSTER_FORBIDDEN: .*does not allow us to list the Jobs \(403\)/u,
+    wantStates: claimed,
+  },
+  'reconcile: delete batch/jobs': {
     before: [dispatch, fail, reconcile],
     wantProblem: none,
     wantStates: failed,
   },
-  'list /pods': {
-    tick: 'reconcile',
+  'reconcile: list /pods': {
     before: [dispatch, fail],
     wantProblem: /^CLUSTER_FORBIDDEN: .*does not allow us to list the pods \(403\)/u,
     wantStates: claimed,
   },
-  'get /pods/log': { tick: 'reconcile', before: [dispatch, fail], wantProblem: none, wantStates: failed },
+  'reconcile: get /pods/log': { before: [dispatch, fail], wantProblem: none, wantStates: failed },
   // Events are read only while a Job is open.
-  'list /events': { tick: 'reconcile', before: [dispatch], wantProblem: none, wantStates: claimed },
+  'reconcile: list /events': { before: [dispatch], wantProblem: none, wantStates: claimed },
 };
 
 const told = (problem: TickReport['problem']): string =>
   problem === null ? '' : `${problem.code}: ${problem.message}`;
-
-/** Names of the states of the first run, oldest first. */
-const historyOf = (stage: Stage): string[] => stage.run(stage.runs[0] ?? '').states.map(({ state }) => state);
 
 /** The API server refused, and named the verb and the resource. */
 function assertMissing(refusals: readonly ApiAnswer[], { apiGroup, resource, verb }: Right): void {
@@ -196,7 +129,7 @@ function assertMissing(refusals: readonly ApiAnswer[], { apiGroup, resource, ver
   );
 }
 
-const rights = new Map(permissions.map((permission) => [rightOf(permission), permission]));
+const rights = new Map(permissions.map((permission) => [nameOf(permission), permission]));
 
 describe('both functions on a real control plane', { concurrency: 4 }, () => {
   const { eks } = cluster;
@@ -204,7 +137,7 @@ describe('both functions on a real control plane', { concurrency: 4 }, () => {
   if (eks === null) return;
 
   it('with the printed manifests alone, runs become Jobs, pods, states, and are cleaned up', async () => {
-    await using stage = await setStage(eks, { runs: 2, around: twice, env: { TTL_FAILED: '10m' } });
+    await using stage = await openStage(eks, { runs: 2, around: twice, env: { TTL_FAILED: '10m' } });
     const { at, clock, functions, runs } = stage;
     const [good = '', bad = ''] = runs;
 
@@ -238,14 +171,14 @@ describe('both functions on a real control plane', { concurrency: 4 }, () => {
   it('logs in anew for each tick, and a token for another cluster is refused with advice', async () => {
     const refusals: ApiAnswer[] = [];
     const env = { EKS_CLUSTER_NAME: 'another' };
-    await using stage = await setStage(eks, { env, around: listening(refusals) });
+    await using stage = await openStage(eks, { env, around: listening(refusals) });
 
     const { problem } = await stage.functions.dispatch();
 
     assert.match(told(problem), /^CLUSTER_FORBIDDEN: .*\(401\).*EKS_CLUSTER_NAME is not the name of this cluster/u);
     assert.ok(refusals.length > 0);
     assert.deepEqual([...new Set(refusals.map(({ status }) => status))], [401]);
-    assert.deepEqual(historyOf(stage), ['Scheduled']);
+    assert.deepEqual(stage.history(stage.runs[0]), ['Scheduled']);
     assert.deepEqual(itemsOf(await stage.at.call(`GET ${jobsPath(stage.at)}`)), []);
   });
 
@@ -253,22 +186,22 @@ describe('both functions on a real control plane', { concurrency: 4 }, () => {
     assert.deepEqual(Object.keys(withoutRight).toSorted(), [...rights.keys()].toSorted());
   });
 
-  for (const [name, { tick, before = [], wantProblem, wantStates }] of Object.entries(withoutRight)) {
-    it(`without the right to ${name} the API server says 403, and what is missing`, async () => {
+  for (const [name, { before = [], wantProblem, wantStates }] of Object.entries(withoutRight)) {
+    it(`without its right the API server says 403, and what is missing: ${name}`, async () => {
       const right = rights.get(name) ?? assert.fail(`${name} is no right of ours`);
       const refusals: ApiAnswer[] = [];
       const around = (session: ApiSession): ApiSession => listening(refusals)(twice(session));
-      await using stage = await setStage(eks, { around, env: { TTL_FAILED: '10m' } });
+      await using stage = await openStage(eks, { around, env: { TTL_FAILED: '10m' } });
       const { functions, clock } = stage;
       for (const prepare of before) await prepare(stage);
       await withhold(stage, right);
       clock.advance(11 * minute);
 
-      const { problem } = await functions[tick]();
+      const { problem } = await functions[right.function]();
 
       assertMissing(refusals, right);
       assert.match(told(problem), wantProblem);
-      assert.deepEqual(historyOf(stage), wantStates);
+      assert.deepEqual(stage.history(stage.runs[0]), wantStates);
     });
   }
 });

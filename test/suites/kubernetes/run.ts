@@ -9,6 +9,7 @@ import { makeClientAuthority } from '../../kube/client-authority.ts';
 import { startControlPlane, type ControlPlane } from '../../kube/control-plane.ts';
 import { startEksWebhook, type EksKey } from '../../kube/eks-webhook.ts';
 import { environmentFor, type EksLogin, type RealCluster } from '../../support/real-cluster.ts';
+import { noJobCache } from '../../support/real-plane.ts';
 import { runSuite, runTests, testFilesIn, thisTerminal } from '../suite.ts';
 import { givenCluster } from './given-cluster.ts';
 
@@ -33,9 +34,6 @@ const role: EksKey = {
   username: 'prefect-serverless-agent',
   groups: ['prefect-serverless-agent'],
 };
-
-/** The store's past is to be forgotten on request, so lists of Jobs must come from the store and not from a cache. */
-const noJobCache = '--watch-cache-sizes=jobs.batch#0';
 
 /** Looks back at what all the others did, so it runs when they are done. */
 const last = 'permissions.test.ts';
