@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { describe, it } from 'node:test';
+import { after, before, describe, it } from 'node:test';
 
-import { packageWith, requiredParams, typed, type Package } from '../support/packaging.ts';
+import { otherCheckout, packageWith, requiredParams, typed, type Package } from '../support/packaging.ts';
 
 const names = ['dispatch', 'reconcile'];
 
@@ -14,10 +14,15 @@ const sha256Of = async ({ folder }: Package, name: string): Promise<string> =>
     .digest('base64');
 
 describe('two packages of the same sources', () => {
+  let one: Package;
+  before(async () => {
+    one = await packageWith(typed(requiredParams), { env: { TZ: 'Pacific/Kiritimati' } });
+  });
+  after(async () => one[Symbol.asyncDispose]());
+
   it('have the same bytes, whatever the stage, the params, the clock and the time zone, and say which', async () => {
-    await using one = await packageWith(typed(requiredParams), { TZ: 'Pacific/Kiritimati' });
     const other = { ...requiredParams, eksClusterName: 'staging', logLevel: 'DEBUG' };
-    await using two = await packageWith(['--stage', 'staging', ...typed(other)], { TZ: 'America/Adak' });
+    await using two = await packageWith(['--stage', 'staging', ...typed(other)], { env: { TZ: 'America/Adak' } });
 
     for (const name of names) {
       const sha256 = await sha256Of(one, name);
@@ -27,5 +32,15 @@ describe('two packages of the same sources', () => {
       }
     }
     assert.notEqual(await sha256Of(one, 'dispatch'), await sha256Of(one, 'reconcile'));
+  });
+
+  it('have the same bytes, wherever the checkout is and whoever may read its files', async () => {
+    await using checkout = await otherCheckout();
+    const { mode } = await stat(path.join(checkout.root, 'infra/templates/gpu.yaml'));
+    assert.equal(mode & 0o777, 0o600);
+
+    await using two = await packageWith(typed(requiredParams), { checkout });
+
+    for (const name of names) assert.equal(await sha256Of(two, name), await sha256Of(one, name), name);
   });
 });
