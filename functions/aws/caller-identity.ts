@@ -23,7 +23,9 @@ const rejections = /^(?:ExpiredToken|InvalidClientTokenId|SignatureDoesNotMatch|
 export async function askCaller(client: Pick<STSClient, 'send'>, clock: Clock): Promise<CallerAnswer> {
   try {
     const { Arn } = await client.send(new GetCallerIdentityCommand({}), { abortSignal: clock.limit(limitMs) });
-    return Arn === undefined ? { kind: 'rejected', code: 'NoArn' } : { kind: 'known', arn: Arn };
+    const arn: unknown = Arn;
+    // The SDK hands on what it was sent, whatever its types say.
+    return typeof arn === 'string' && arn !== '' ? { kind: 'known', arn } : { kind: 'rejected', code: 'NoArn' };
   } catch (error) {
     const name = nameOf(error);
     if (name === 'CredentialsProviderError') return { kind: 'no-credentials' };

@@ -24,6 +24,8 @@ export interface EksClusterOptions {
   readonly clock: Clock;
 }
 
+const isAddress = (value: unknown): value is string => typeof value === 'string' && URL.canParse(value);
+
 /** A CA as PEM: given as such, or in base64 as DescribeCluster and kubeconfigs have it. */
 export function pemOf(ca: string): string {
   return ca.includes('-----BEGIN') ? ca : Buffer.from(ca, 'base64').toString();
@@ -64,7 +66,7 @@ export function describedCluster({ client, name, memory, clock }: EksClusterOpti
     const ca: unknown = cluster?.certificateAuthority?.data;
     const endpoint: unknown = cluster?.endpoint;
     // The SDK hands on what it was sent, whatever its types say.
-    if (typeof endpoint !== 'string' || typeof ca !== 'string') {
+    if (!isAddress(endpoint) || typeof ca !== 'string') {
       throw new BoundaryError(
         'CLUSTER_UNREACHABLE',
         `The EKS cluster ${name} has no endpoint or no CA yet (status ${cluster?.status ?? 'unknown'}). Wait until it is ACTIVE.`,

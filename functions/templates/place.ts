@@ -37,7 +37,7 @@ const climbs = (path: string): boolean => path.split('/').some((part) => part ==
 
 /** The disk that a path speaks of begins at the folder of the templates: nothing outside of it can be named. */
 function bundlePlace(rest: string): PlaceResult {
-  const path = rest.replace(/^\/+/u, '').replace(/^(?:\.\/)+/u, '');
+  const path = rest.replace(/^(?:\.?\/)+/u, '');
   if (path === '') return refused('names no file');
   if (climbs(path) || path.includes('\\')) return refused('leaves the folder of the templates');
   return found({ kind: 'bundle', path });

@@ -36,6 +36,30 @@ function pemOf(what: string, data: string | undefined | null, file: string | und
   }
 }
 
+/** The parser takes what stands there, and in YAML a token of digits is a number. */
+function checkTexts(what: string, entry: object, names: ReadonlyMap<string, string>): void {
+  for (const [field, value] of Object.entries(entry) as [string, unknown][]) {
+    const name = names.get(field);
+    if (name === undefined || value === undefined || value === null || typeof value === 'string') continue;
+    throw new KubeconfigError(`${what} has a ${name} that is no text: write it in quotes.`);
+  }
+}
+
+/** What the parser calls what a kubeconfig calls otherwise. */
+const textsOfCluster = new Map([
+  ['server', 'server'],
+  ['caData', 'certificate-authority-data'],
+  ['caFile', 'certificate-authority'],
+  ['tlsServerName', 'tls-server-name'],
+]);
+const textsOfUser = new Map([
+  ['token', 'token'],
+  ['certData', 'client-certificate-data'],
+  ['certFile', 'client-certificate'],
+  ['keyData', 'client-key-data'],
+  ['keyFile', 'client-key'],
+]);
+
 function checkServer({ cluster, context }: ChosenContext): void {
   const { name, server, skipTLSVerify, proxyUrl } = cluster;
   const url = URL.canParse(server) ? new URL(server) : null;
@@ -146,6 +170,8 @@ interface Outside {
 export function kubeconfigLogin(choice: KubeconfigChoice & { readonly clock: Clock }): KubeconfigLogin {
   const { clock, env } = choice;
   const chosen = readKubeconfig(choice);
+  checkTexts(`Cluster ${chosen.cluster.name}`, chosen.cluster, textsOfCluster);
+  checkTexts(`User ${chosen.user.name}`, chosen.user, textsOfUser);
   const address = addressOf(chosen);
   const { exec } = chosen.user as { readonly exec?: unknown };
   const login = exec ? execLogin(chosen, address, { env, clock }) : staticLogin(chosen.user, address);

@@ -82,12 +82,12 @@ function parseFile(text: string, file: string): Parsed {
     }));
     // An entry that is broken is no hindrance to those who do not choose it.
     config.loadFromString(JSON.stringify({ ...rest, users: placed }), { onInvalidEntry: 'filter' });
+    config.makePathsAbsolute(folder);
   } catch (cause) {
     throw new KubeconfigError(`The kubeconfig ${file} cannot be read: it is not a kubeconfig in YAML or JSON.`, {
       cause,
     });
   }
-  config.makePathsAbsolute(folder);
   return config;
 }
 

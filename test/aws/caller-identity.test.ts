@@ -50,4 +50,12 @@ describe('askCaller', () => {
       assert.deepEqual(answer, want);
     });
   }
+
+  for (const Arn of [undefined, null, '', 1]) {
+    it(`knows nobody by the ARN ${JSON.stringify(Arn)}`, async () => {
+      const answer = await askCaller({ send: async () => ({ Arn }) as never }, aClock());
+
+      assert.deepEqual(answer, { kind: 'rejected', code: 'NoArn' });
+    });
+  }
 });

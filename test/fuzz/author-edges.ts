@@ -129,6 +129,10 @@ async function holdsForYaml(text: string): Promise<void> {
 
 /** Where what a flow author wrote is read. */
 export const authorEdges: readonly Edge[] = [
-  edge({ name: 'run configs, storages and templates', share: 8 }, flows, holdsForFlow),
-  laterEdge({ name: 'YAML of a template', share: 3 }, yaml, holdsForYaml),
+  edge(
+    { name: 'run configs, storages and templates', share: 8, files: ['functions/core/run-config.ts'] },
+    flows,
+    holdsForFlow,
+  ),
+  laterEdge({ name: 'YAML of a template', share: 3, files: ['functions/yaml-template.ts'] }, yaml, holdsForYaml),
 ];

@@ -1,10 +1,25 @@
 import { authorEdges } from './author-edges.ts';
+import { awsEdges } from './aws-edges.ts';
+import { commandEdges } from './command-edges.ts';
+import { doctorEdges } from './doctor-edges.ts';
 import { kubernetesEdges } from './kubernetes-edges.ts';
 import { operatorEdges } from './operator-edges.ts';
 import { prefectEdges } from './prefect-edges.ts';
+import { templateEdges } from './template-edges.ts';
+import { wireEdges } from './wire-edges.ts';
 
 /** Every place where something from outside is read. */
-export const edges = [...prefectEdges, ...kubernetesEdges, ...authorEdges, ...operatorEdges];
+export const edges = [
+  ...prefectEdges,
+  ...kubernetesEdges,
+  ...authorEdges,
+  ...operatorEdges,
+  ...templateEdges,
+  ...awsEdges,
+  ...doctorEdges,
+  ...commandEdges,
+  ...wireEdges,
+];
 
 /** The seed whose cases are the same every time. */
 export const fixedSeed = 20_260;

@@ -7,7 +7,9 @@ import { isJsonObject, type Json, type JsonObject } from '../../functions/core/j
 import { diagnose } from '../../functions/core/pod-diagnosis.ts';
 import { planReconcile } from '../../functions/core/reconcile-plan.ts';
 import { BoundaryError } from '../../functions/errors.ts';
+import type { KubernetesGateway } from '../../functions/kubernetes/contract.ts';
 import { connectKubernetes } from '../../functions/kubernetes/gateway.ts';
+import { readListPage, type ListPage } from '../../functions/kubernetes/list-page.ts';
 import { observeEvent, observeJob, observePod } from '../../functions/kubernetes/observe.ts';
 import { refusalOf, statusOf, warningsOf } from '../../functions/kubernetes/refusal.ts';
 import { constant } from '../../functions/source.ts';
@@ -124,13 +126,8 @@ const boundary = (error: unknown): readonly never[] => {
   return [];
 };
 
-async function holdsForAnswer(sent: Sent): Promise<void> {
-  let requests = 0;
-  const send = async (): Promise<Sent> => {
-    requests += 1;
-    return sent;
-  };
-  const gateway = connectKubernetes({
+const gatewayOver = (send: () => Promise<Sent>): KubernetesGateway =>
+  connectKubernetes({
     address: { endpoint: 'https://kubernetes.test', ca: null },
     token: constant(null),
     namespace: 'flows',
@@ -138,6 +135,14 @@ async function holdsForAnswer(sent: Sent): Promise<void> {
     clock: aClock(),
     session: { send, connections: () => 1, close: () => undefined },
   });
+
+async function holdsForAnswer(sent: Sent): Promise<void> {
+  let requests = 0;
+  const send = async (): Promise<Sent> => {
+    requests += 1;
+    return sent;
+  };
+  const gateway = gatewayOver(send);
   const lists = [
     await gateway.listJobs('a=b', patient()).catch(boundary),
     await gateway.listPods('a=b', patient()).catch(boundary),
@@ -177,13 +182,114 @@ function holdsForRefusal(answer: Sent): void {
   for (const warning of warningsOf(answer.headers['warning'])) assert.ok(warning.length <= 1_024);
 }
 
+/** Who set which field, with all that ends an array or a text too early where it is only looked for. */
+const owners = fc.constantFrom<Json>(
+  [{ manager: 'agent', fieldsV1: { 'f:spec': {} } }],
+  [{ manager: 'a]b', fieldsV1: { 'k:{"name":"]"}': [] } }],
+  [],
+  null,
+);
+const names = fc.oneof(fc.constantFrom('a', ',{"metadata":{', '"items":[', ',"managedFields":[', ']'), hostileText);
+
+/** A Job as a page has it: its metadata first, and in it last who set what. */
+const items = fc.oneof(
+  {
+    weight: 4,
+    arbitrary: fc
+      .tuple(names, owners)
+      .map(([name, managedFields]): Json => ({ ...job, metadata: { ...metadata, name, managedFields } })),
+  },
+  { weight: 1, arbitrary: twisted(job) },
+  { weight: 1, arbitrary: hostileJson },
+);
+const spaces = fc.constantFrom(undefined, 2, '\t');
+const pages = fc
+  .tuple(fc.array(items, { maxLength: 3 }), fc.constantFrom('', 'next', 'last'), spaces)
+  .map(([all, next, space]) => indented({ kind: 'JobList', metadata: { continue: next }, items: all }, space));
+
+function indented(value: Json, space: string | number | undefined): string {
+  try {
+    return JSON.stringify(value, null, space);
+  } catch {
+    return textOfJson(value);
+  }
+}
+
+/** The page as a whole: the slow and simple way to the same. */
+function wholePage(text: string): ListPage<JobSnapshot | null> | null {
+  const page: unknown = JSON.parse(text);
+  if (!isJsonObject(page) || !Array.isArray(page['items'])) return null;
+  const { continue: next, remainingItemCount: left } = asObject(page['metadata'] ?? null);
+  return {
+    items: page['items'].map((each: Json) => observeJob(asObject(each))),
+    next: typeof next === 'string' ? next : '',
+    ...(typeof left === 'number' ? { left } : {}),
+  };
+}
+
+/** An item at a time or as a whole, a page is the same; and pages that follow one another are all there, or an error is. */
+async function holdsForPages(texts: readonly string[]): Promise<void> {
+  const wanted = texts.map((text) => attempt(() => wholePage(text)));
+  assert.deepEqual(
+    texts.map((text) => attempt(() => readListPage(text, observeJob))),
+    wanted,
+  );
+  let sentPages = 0;
+  const send = async () => ({ status: 200, headers: {}, body: texts[sentPages++ % texts.length] ?? '' });
+  const gateway = gatewayOver(send);
+  const jobs = await gateway.listJobs('a=b', patient()).catch((error: unknown) => {
+    assert.ok(error instanceof BoundaryError, String(error));
+    return null;
+  });
+  if (jobs === null) return;
+  const itemsOn = wanted.slice(0, sentPages).map((page) => (page === 'no JSON' ? null : (page?.items.length ?? null)));
+  assert.ok(!itemsOn.includes(null));
+  assert.equal(
+    jobs.length + gateway.unreadable(),
+    itemsOn.reduce((sum: number, count) => sum + (count ?? 0), 0),
+  );
+}
+
+function attempt<T>(read: () => T): T | 'no JSON' {
+  try {
+    return read();
+  } catch (error) {
+    assert.ok(error instanceof SyntaxError, String(error));
+    return 'no JSON';
+  }
+}
+
 /** Where Jobs, pods, events and Status bodies are read. */
 export const kubernetesEdges: readonly Edge[] = [
   edge(
-    { name: 'Jobs, pods and events', share: 14 },
+    { name: 'Jobs, pods and events', share: 14, files: ['functions/kubernetes/observe.ts'] },
     fc.tuple(twisted(job), twisted(pod), twisted(event)),
     holdsForObjects,
   ),
-  edge({ name: 'Status bodies and warnings', share: 10 }, sent, holdsForRefusal),
-  laterEdge({ name: 'answers of the API server', share: 4 }, sent, holdsForAnswer),
+  edge(
+    { name: 'Status bodies and warnings', share: 10, files: ['functions/kubernetes/refusal.ts'] },
+    sent,
+    holdsForRefusal,
+  ),
+  laterEdge(
+    {
+      name: 'answers of the API server',
+      share: 4,
+      files: ['functions/kubernetes/gateway.ts', 'functions/kubernetes/job-writer.ts'],
+    },
+    sent,
+    holdsForAnswer,
+  ),
+  laterEdge(
+    {
+      name: 'pages of a list',
+      share: 4,
+      files: ['functions/kubernetes/list-page.ts', 'functions/kubernetes/lists.ts'],
+    },
+    fc.array(fc.oneof({ weight: 8, arbitrary: pages }, { weight: 1, arbitrary: hostileText }), {
+      minLength: 1,
+      maxLength: 3,
+    }),
+    holdsForPages,
+  ),
 ];

@@ -25,9 +25,16 @@ const canary = 'canary-runner-token-9f3b';
 const plausible = fc.constantFrom('1', '15m', '10s', 'true', 'a=b', '["a"]', '{"A":"b"}', 'http://a.example', 'a/b');
 const environment = fc.dictionary(fc.constantFrom(...names), fc.oneof(hostileText, plausible), { maxKeys: 12 });
 
+const sufficient = {
+  PREFECT_API: 'http://a.example',
+  EKS_CLUSTER_NAME: 'a',
+  STACK_ID: 'stack',
+  POD_TOKEN_SECRET: 'none',
+};
+
 /** Everything is told at once, by names that exist, without the secret. */
 function holdsForConfig(env: Readonly<Record<string, string>>): void {
-  const parsed = parseConfig({ PREFECT_API: 'http://a.example', EKS_CLUSTER_NAME: 'a', ...env, RUNNER_TOKEN: canary });
+  const parsed = parseConfig({ ...sufficient, ...env, RUNNER_TOKEN: canary });
   if (parsed.ok) return;
   assert.ok(parsed.problems.every(({ variable }) => names.includes(variable)));
   assert.ok(parsed.problems.every(({ problem }) => problem !== '' && !problem.includes(canary)));
@@ -95,7 +102,7 @@ async function holdsForCluster(answer: JsonObject): Promise<void> {
     assert.ok(error instanceof BoundaryError, String(error));
     return null;
   });
-  if (cluster !== null) assert.deepEqual([typeof cluster.endpoint, typeof cluster.ca], ['string', 'string']);
+  if (cluster !== null) assert.deepEqual([URL.canParse(cluster.endpoint), typeof cluster.ca], [true, 'string']);
 }
 
 const params = fc.dictionary(
@@ -118,18 +125,30 @@ async function holdsForParams(given: Readonly<Record<string, unknown>>): Promise
 
 /** Where the words of the operator, of AWS and of whoever invokes a function are read. */
 export const operatorEdges: readonly Edge[] = [
-  edge({ name: 'variables', share: 14 }, environment, holdsForConfig),
   edge(
-    { name: 'kubeconfigs', share: 2 },
+    { name: 'variables', share: 14, files: ['functions/config.ts', 'functions/config-values.ts'] },
+    environment,
+    holdsForConfig,
+  ),
+  edge(
+    { name: 'kubeconfigs', share: 2, files: ['infra/kubeconfig/read-kubeconfig.ts'] },
     fc.oneof(twisted(kubeconfig).map(textOfJson), hostileText).map(ownFile),
     holdsForKubeconfig,
   ),
-  edge({ name: 'texts of a secret', share: 8 }, fc.oneof(hostileJson.map(textOfJson), hostileText), holdsForSecret),
   edge(
-    { name: 'events of an invocation', share: 8 },
+    { name: 'texts of a secret', share: 8, files: ['functions/aws/runner-token.ts'] },
+    fc.oneof(hostileJson.map(textOfJson), hostileText),
+    holdsForSecret,
+  ),
+  edge(
+    { name: 'events of an invocation', share: 8, files: ['functions/doctor-event.ts'] },
     fc.oneof(hostileJson, twisted({ doctor: true, image: 'a' })),
     holdsForEvent,
   ),
-  laterEdge({ name: 'answers of DescribeCluster', share: 4 }, twisted(described).map(asOutput), holdsForCluster),
-  laterEdge({ name: 'params of a deployment', share: 2 }, params, holdsForParams),
+  laterEdge(
+    { name: 'answers of DescribeCluster', share: 4, files: ['functions/aws/eks-cluster.ts'] },
+    twisted(described).map(asOutput),
+    holdsForCluster,
+  ),
+  laterEdge({ name: 'params of a deployment', share: 2, files: ['infra/check-params.ts'] }, params, holdsForParams),
 ];

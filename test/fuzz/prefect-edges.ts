@@ -140,14 +140,26 @@ const timestamps = fc.oneof(
 /** Where runs, states and answers of the Prefect API are read, and where what goes back is written. */
 export const prefectEdges: readonly Edge[] = [
   edge(
-    { name: 'rows of flow_run', share: 12 },
+    { name: 'rows of flow_run', share: 12, files: ['functions/prefect/parse.ts'] },
     fc.array(fc.oneof(twisted(aRowOfRun), hostileJson), { maxLength: 3 }),
     holdsForRows,
   ),
-  edge({ name: 'timestamps of Postgres', share: 15 }, timestamps, (text) => {
+  edge({ name: 'timestamps of Postgres', share: 15, files: ['functions/prefect/timestamp.ts'] }, timestamps, (text) => {
     const value = microsOf(text);
     assert.ok(Number.isNaN(value) || Number.isInteger(value));
   }),
-  laterEdge({ name: 'answers of GraphQL', share: 6 }, fc.record({ status: statuses, body: answers }), holdsForAnswer),
-  edge({ name: 'texts on their way into a run log', share: 3 }, fc.array(log, { maxLength: 3 }), holdsForLogs),
+  laterEdge(
+    {
+      name: 'answers of GraphQL',
+      share: 6,
+      files: ['functions/prefect/batch-answer.ts', 'functions/prefect/failures.ts'],
+    },
+    fc.record({ status: statuses, body: answers }),
+    holdsForAnswer,
+  ),
+  edge(
+    { name: 'texts on their way into a run log', share: 3, files: ['functions/prefect/writes.ts'] },
+    fc.array(log, { maxLength: 3 }),
+    holdsForLogs,
+  ),
 ];

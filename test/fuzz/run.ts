@@ -10,7 +10,8 @@ import { fixedSeed } from './edges.ts';
 const usage = `Usage: npm run test:fuzz -- [--cases N] [--seed S]
 
 Sends every parser at an edge of the functions what a liar would: rows and answers of Prefect, objects and refusals of the
-API server, run configs, templates, variables, kubeconfigs, params and events. Half of the cases are those of a fixed seed,
+API server, their bytes, answers of AWS, run configs, templates and whoever holds them, variables, kubeconfigs and plugins, params
+and events. Half of the cases are those of a fixed seed,
 the other half of a fresh one. Memory is that of the functions, 256 MB; a case that takes two seconds of CPU has failed.
 
   --cases N   how many in all (default: 100000)

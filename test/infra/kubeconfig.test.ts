@@ -183,6 +183,18 @@ describe('a kubeconfig', () => {
       text: aKubeconfig({ user: { 'client-certificate-data': base64('CERT') } }),
       want: /^User me has a client certificate without its key/u,
     },
+    'a token of digits, which is no text in YAML': {
+      text: aKubeconfig({ user: { token: 123456 } }),
+      want: /^User me has a token that is no text: write it in quotes\.$/u,
+    },
+    'an authority that is no text': {
+      text: aKubeconfig({ cluster: { 'certificate-authority-data': true } }),
+      want: /^Cluster eks has a certificate-authority-data that is no text/u,
+    },
+    'a path that is no text': {
+      text: aKubeconfig({ user: { 'client-certificate': [], 'client-key': 'a.key' } }),
+      want: /^The kubeconfig \S+ cannot be read/u,
+    },
     'a certificate whose file is not there': {
       text: aKubeconfig({ user: { 'client-certificate': 'gone.crt', 'client-key': 'gone.key' } }),
       want: /^The client certificate of user me cannot be read: the kubeconfig says that it is in \S+gone\.crt\.$/u,

@@ -23,6 +23,7 @@ describe('the path of a template', () => {
     'a local URL': 'local://job.yaml',
     'an absolute path': '/job.yaml',
     'a path from here': './job.yaml',
+    'a path with steps that lead nowhere': './/././job.yaml',
   };
   for (const [name, text] of Object.entries(bundled)) {
     it(`is a file of the bundle: ${name}`, () => assert.deepEqual(placeOf(text), { kind: 'bundle', path: 'job.yaml' }));
@@ -44,6 +45,7 @@ describe('the path of a template', () => {
     'steps out in the middle': { text: 'a/../../b.yaml', want: /leaves the folder/u },
     backslashes: { text: '..\\secret.yaml', want: /leaves the folder/u },
     nothing: { text: 'agent://', want: /names no file/u },
+    'steps that lead nowhere': { text: './/', want: /names no file/u },
     'a NUL': { text: 'job.yaml\0.png', want: /control character/u },
     'a line end': { text: 'https://a.example/x\r\nHost: b', want: /control character/u },
     'two kilobytes and one': { text: 'x'.repeat(2_049), want: /longer than 2048/u },
