@@ -1,13 +1,17 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 
-import type { TickReport } from '../../functions/core/tick-report.ts';
+import type { Outcome, TickReport } from '../../functions/core/tick-report.ts';
 import { permissions, type Permission } from '../../functions/kubernetes/permissions.ts';
+import { startingPace } from '../../functions/ticks/pace.ts';
 import { applyManifests } from '../../infra/local/kubernetes-api/cluster.ts';
+import { listPods } from '../../infra/local/kubernetes-api/state.ts';
 import { readFlowRun } from '../../infra/local/prefect-api/inspect.ts';
+import { seedFlowRun } from '../../infra/local/prefect-api/seed.ts';
 import { rbacOf, rulesOf } from '../../infra/rbac.ts';
 import { playFailed } from '../support/played-pods.ts';
-import { aWorld, end, historyOf, isCreate, minute, set } from '../support/protocol-world.ts';
+import { aWorld, end, historyOf, isCreate, minute, playRunning, set } from '../support/protocol-world.ts';
+import { at } from '../support/time.ts';
 
 type World = ReturnType<typeof aWorld>;
 
@@ -151,5 +155,85 @@ describe('a right that is missing', () => {
       const wantJobs = permission.verb === 'delete' ? 0 : 1;
       assert.equal(world.world.jobsOf(world.runId).length, wantJobs, name);
     }
+  });
+});
+
+function rightTo(name: string): Permission {
+  const permission = permissions.find((candidate) => nameOf(candidate) === name);
+  assert.ok(permission !== undefined);
+  return permission;
+}
+
+function moreRuns(world: World, count: number): readonly string[] {
+  const { prefect } = world.world;
+  const flowId = prefect.tables.flow_run.get(world.runId)?.flow_id;
+  assert.ok(typeof flowId === 'string');
+  return Array.from({ length: count }, () => seedFlowRun(prefect, { flowId, startTime: at('-1m') }, at('-2m')));
+}
+
+/** A container whose lines for somebody to read are kept: `action class` of each, for the tick that runs next. */
+function overheard({ world }: World) {
+  const lines: string[] = [];
+  const nothing = () => undefined;
+  const failed = (outcome: Outcome) => void lines.push(`${outcome.action} ${outcome.class ?? outcome.rule}`);
+  const agent = world.container(
+    {},
+    { tickStarted: nothing, decided: nothing, applied: nothing, failed, tickFinished: nothing },
+  );
+  return { agent, takeLines: () => lines.splice(0) };
+}
+
+describe('a right that is missing while much is to be done', () => {
+  it('create jobs: of 100 due runs one wave is claimed, and no more', async () => {
+    const world = aWorld();
+    const more = moreRuns(world, 99);
+    grant(world, rightTo('dispatch: create jobs'));
+
+    const report = await world.agent.dispatch();
+
+    const histories = [world.runId, ...more].map((id) => historyOf(world.world, id).join(' '));
+    const untouched = histories.filter((history) => history === 'Scheduled').length;
+    assert.equal(histories.filter((history) => history === 'Scheduled Submitted').length, startingPace.size);
+    assert.equal(untouched, 100 - startingPace.size);
+    assert.equal(report.problem?.code, forbidden);
+  });
+
+  it('delete jobs: a cancelled run stays Cancelled, its pod runs on, and each tick tells it', async () => {
+    const world = aWorld();
+    await world.agent.dispatch();
+    set(world.world, world.runId, 'Running');
+    playRunning(world.world, world.runId);
+    set(world.world, world.runId, 'Cancelled');
+    grant(world, rightTo('reconcile: delete jobs'));
+    const { agent, takeLines } = overheard(world);
+
+    for (const tick of [1, 2, 3]) {
+      world.world.clock.advance(3 * minute);
+      await agent.reconcile();
+
+      assert.deepEqual(takeLines(), ['delete-job forbidden'], `tick ${tick}`);
+      assert.equal(historyOf(world.world, world.runId).at(-1), 'Cancelled');
+      const phases = listPods(world.world.cluster).map(({ status }) => status?.phase);
+      assert.deepEqual([world.world.jobsOf(world.runId).length, phases], [1, ['Running']]);
+    }
+  });
+
+  it('list events: each tick tells it once, however many Jobs died', async () => {
+    const world = aWorld();
+    const [second = ''] = moreRuns(world, 1);
+    await world.agent.dispatch();
+    for (const id of [world.runId, second]) {
+      set(world.world, id, 'Running');
+      playFailed(world.world, id);
+      end(world.world, id, 'Failed');
+    }
+    grant(world, rightTo('reconcile: list events'));
+    world.world.clock.advance(3 * minute);
+    const { agent, takeLines } = overheard(world);
+
+    await agent.reconcile();
+
+    assert.equal(takeLines().filter((line) => line.includes('events-unreadable')).length, 1);
+    assert.deepEqual([historyOf(world.world, world.runId), historyOf(world.world, second)], [failed, failed]);
   });
 });
