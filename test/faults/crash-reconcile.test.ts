@@ -1,24 +1,10 @@
 import assert from 'node:assert/strict';
 import { after, before, describe } from 'node:test';
 
-import { blowsAt, buildBundles, openCrashScene, type Bundles } from './crash-world.ts';
+import { blowsAt, buildBundles, type Bundles } from './crash-world.ts';
+import { aFullTick } from './full-tick.ts';
 import { matrixRow } from './matrix.ts';
 import { sampled } from './sample.ts';
-
-const minute = 60_000;
-
-/** A dead flow, a cancelled pending run and an image that never comes, four minutes after their Jobs were made. */
-async function aFullTick(bundles: Bundles) {
-  const world = await openCrashScene(bundles, 4 * minute);
-  const { scene } = world;
-  const died = scene.aRun({ part: { work: { workMs: 20_000, ends: 'exit-1' } } });
-  const cancelled = scene.aRun({ part: { script: 'unschedulable' } });
-  const imageless = scene.aRun({ part: { script: 'image-never-pulls' } });
-  await scene.dispatch();
-  scene.play(4 * minute);
-  scene.cancel(cancelled);
-  return { world, scene, runs: [died, cancelled, imageless] };
-}
 
 describe('reconcile, killed', () => {
   let bundles: Bundles;
@@ -31,15 +17,20 @@ describe('reconcile, killed', () => {
     const clean = await aFullTick(bundles);
     await using _ended = clean.world;
     const requests = await clean.world.run('reconcile');
-    assert.equal(clean.scene.stateOf(clean.runs[0] ?? ''), 'Failed');
+    assert.equal(clean.world.scene.stateOf(clean.died), 'Failed');
 
     for (const blow of sampled(blowsAt(requests.length), 7)) {
-      const { world, scene, runs } = await aFullTick(bundles);
+      const { world, died, cancelled, imageless } = await aFullTick(bundles);
       await using _world = world;
+      const { scene } = world;
       await world.run('reconcile', blow);
       await scene.end({ minutes: 6 });
       const told = `${blow.when} request ${blow.nth}`;
-      const found = runs.map((id) => [scene.stateOf(id), scene.jobsEver(id), scene.jobsOf(id).length]);
+      const found = [died, cancelled, imageless].map((id) => [
+        scene.stateOf(id),
+        scene.jobsEver(id),
+        scene.jobsOf(id).length,
+      ]);
       assert.deepEqual(
         found,
         [
@@ -49,7 +40,7 @@ describe('reconcile, killed', () => {
         ],
         told,
       );
-      assert.equal(scene.history(runs[0] ?? '').filter((state) => state === 'Failed').length, 1, told);
+      assert.equal(scene.history(died).filter((state) => state === 'Failed').length, 1, told);
     }
   });
 });
