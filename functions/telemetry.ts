@@ -6,6 +6,7 @@ import type { DispatchDecision } from './core/dispatch-plan.ts';
 import type { Outcome, TickReport } from './core/tick-report.ts';
 import type { HopReport, Verdict } from './doctor/finding.ts';
 import { gatheredLines } from './gathered-lines.ts';
+import { plainText } from './core/plain-text.ts';
 import { withoutCredentials } from './redaction.ts';
 
 /** What identifies the lines of one function; the stack's id is the metrics' only dimension, or they become a bill. */
@@ -22,10 +23,10 @@ const serviceName = 'prefect-serverless-agent';
 /** More of a text than a line has room for, and enough for a credential at its end to be known by its form. */
 const looksAt = 4_096;
 
-/** Text of a flow author, the cluster or an API: without credentials, and cut, so that one line stays one readable line. */
+/** Text of a flow author, the cluster or an API: nothing but text, without credentials, and cut, so that one line stays one readable line. */
 const longest = 1_024;
 function cut(text: string): string {
-  const clean = withoutCredentials(text.slice(0, looksAt));
+  const clean = withoutCredentials(plainText(text.slice(0, looksAt)));
   return clean.length > longest ? `${clean.slice(0, longest)}…` : clean;
 }
 

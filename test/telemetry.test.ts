@@ -49,6 +49,12 @@ describe('telemetry', () => {
     assert.deepEqual([line?.['message'], line?.['level'], line?.['class']], ['failed', 'WARN', 'quota']);
   });
 
+  it('says of a text of others what can be read of it', async () => {
+    const why = String.raw`no\u001B[2J such\u009B31m \u202Enode\r\nfound`;
+    const [line] = await linesOf(`telemetry.failed(outcome({ kind: 'refused', class: 'quota', why: '${why}' }));`);
+    assert.equal(line?.['why'], 'no such\uFFFD31m \uFFFDnode\nfound');
+  });
+
   it('says once what is submitted, when it is carried out, and at once what is held or rejected', async () => {
     const decision = (kind: string) =>
       `telemetry.decided({ kind: '${kind}', rule: 'of-${kind}', run: { id: 'run-1' }, job: {}, why: 'full' });`;

@@ -1,6 +1,7 @@
 import type { ClaimToken } from './history.ts';
 import { contextOf } from './history.ts';
 import { isJsonObject, type JsonObject } from './json.ts';
+import { plainText } from './plain-text.ts';
 import type { FlowRun, StateRow } from './flow-run.ts';
 
 /** Exactly the peer's message, without a full stop (prefect 1.4.1, agent/agent.py). */
@@ -20,9 +21,12 @@ export function submittedState(run: FlowRun, token: ClaimToken): JsonObject {
   };
 }
 
-/** Failed, marked as ours (protocol rule 2), with the key of the attempt that failed where there is one. */
+/**
+ * Failed, marked as ours (protocol rule 2), with the key of the attempt that failed where there is one. The message may
+ * quote the cluster or an author, and is read in terminals.
+ */
 export function failedState(message: string, stackId: string, key: string | null): JsonObject {
-  return { type: 'Failed', message, context: { stack: stackId, ...(key === null ? {} : { key }) } };
+  return { type: 'Failed', message: plainText(message), context: { stack: stackId, ...(key === null ? {} : { key }) } };
 }
 
 /** Cancelled, marked as ours. The server cascades it to the unfinished task runs. */

@@ -1,6 +1,7 @@
 import { dataOf, setStates, writeLogs, heartbeat } from './documents.ts';
 import type { FlowRunId } from '../core/flow-run.ts';
 import type { JsonObject } from '../core/json.ts';
+import { plainText } from '../core/plain-text.ts';
 import { withoutCredentials } from '../redaction.ts';
 import type { OperationAnswer } from './batch-answer.ts';
 import type { Operation } from './call.ts';
@@ -61,7 +62,7 @@ const logEntry = (log: RunLog): JsonObject => ({
   flow_run_id: log.runId,
   name: log.name,
   level: log.level,
-  message: logMessage(log.message),
+  message: logMessage(plainText(log.message)),
   ...(log.timestamp === undefined ? {} : { timestamp: log.timestamp.toISOString() }),
   ...(log.info === undefined ? {} : { info: log.info }),
 });

@@ -145,5 +145,6 @@ describe('the states we write', () => {
       context: { stack: STACK, key: '1' },
     });
     assert.deepEqual(failedState('why', STACK, null)['context'], { stack: STACK });
+    assert.equal(failedState('no\u001B[2J \u202Enode', STACK, null)['message'], 'no \uFFFDnode');
   });
 });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 
-import { lastLines } from '../../functions/core/plain-text.ts';
+import { lastLines, plainText } from '../../functions/core/plain-text.ts';
 
 describe('the last lines of a text of others', () => {
   const cases: Readonly<Record<string, { readonly text: string; readonly want: string }>> = {
@@ -25,4 +25,23 @@ describe('the last lines of a text of others', () => {
   it('are cut in the middle of a line that is longer than all that is kept', () => {
     assert.equal(lastLines('x'.repeat(100), 24), `… [cut]\n${'x'.repeat(24)}`);
   });
+});
+
+describe('a text of others that is quoted', () => {
+  const cases: Readonly<Record<string, { readonly text: string; readonly want: string }>> = {
+    'stays as it is without such signs': {
+      text: 'pod “a”: no\n\tnode\u00A0left 🙁 שלום',
+      want: 'pod “a”: no\n\tnode\u00A0left 🙁 שלום',
+    },
+    'redraws no terminal': { text: 'a\u001B[2Jb\u001B]0;owned\u0007c', want: 'abc' },
+    'has no control character of either range': {
+      text: 'a\u0000b\u0007c\u007Fd\u009B31me',
+      want: 'a\uFFFDb\uFFFDc\uFFFDd\uFFFD31me',
+    },
+    'ends its lines in one way': { text: 'a\r\nset-cookie: b\rc', want: 'a\nset-cookie: b\nc' },
+    'runs in its own direction': { text: 'a\u202Eb\u2066c\u200Fd\u061Ce', want: 'a\uFFFDb\uFFFDc\uFFFDd\uFFFDe' },
+  };
+  for (const [name, { text, want }] of Object.entries(cases)) {
+    it(name, () => assert.equal(plainText(text), want));
+  }
 });

@@ -17,6 +17,15 @@ const json = (value: unknown): string => JSON.stringify(value);
 const id = (n: number): string => `00000000-0000-4000-8000-${String(n).padStart(12, '0')}`;
 const rowsFrom = (first: number): readonly object[] => Array.from({ length: 500 }, (_, n) => ({ id: id(first + n) }));
 
+/** What redraws a terminal or turns its text round. */
+const unreadable = /[^\P{Cc}\n\t]|[\u202A-\u202E\u2066-\u2069]/u;
+
+/** Every text that the functions have left with Prefect, where people read it. */
+function textsOf({ grounds }: Scene): readonly string[] {
+  const { flow_run_state: states, log: logs } = grounds.prefect.tables;
+  return [...states.all(), ...logs.all()].map(({ message }) => message ?? '');
+}
+
 /** Both functions work on, or say that they could not: within a bound of requests and CPU, and nothing is thrown. */
 interface Lie {
   readonly about: Match;
@@ -156,6 +165,10 @@ describe('a server that lies', () => {
       );
       assert.ok(Math.max(...ticks.requests) <= mostRequests, `${ticks.requests.join(' and ')} requests`);
       for (const run of runs) assert.equal(scene.stateOf(run) === 'Failed', fails);
+      assert.deepEqual(
+        textsOf(scene).filter((text) => unreadable.test(text)),
+        [],
+      );
       scene.relay.clear();
     });
   }

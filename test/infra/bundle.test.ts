@@ -34,6 +34,7 @@ const shared: readonly { readonly folder: string; readonly files?: readonly stri
     why: 'what a claim and a Job are, and how a state is written',
   },
   { folder: 'functions/core', files: ['detectors'], why: 'each sees something that no single run shows' },
+  { folder: 'functions/core', files: ['plain-text'], why: 'both quote others in states, run logs and their own' },
   { folder: 'functions/ticks', files: ['budget', 'guarded-write', 'ports', 'tick-record'], why: 'what a tick is' },
   {
     folder: 'functions/core',

@@ -106,6 +106,12 @@ describe('writeRequests', () => {
     );
   });
 
+  it('logs of a text of others what can be read of it', () => {
+    const [[logs] = []] = writeRequests({ ...nothing, logs: [aLog('no\u001B[2J \u202Enode\r\n\tfound', 1)] });
+
+    assert.match(JSON.stringify(logs?.variables), /"message":"no \uFFFDnode\\n\\tfound"/u);
+  });
+
   it('splits only what one body cannot hold, states first', () => {
     const logs = Array.from({ length: 9 }, (_, n) => aLog('x'.repeat(900_000), n % 3));
     const states = [{ runId: aRunId(1), version: 1, state: { type: 'Failed', message: 'gone' } }];
