@@ -15,7 +15,8 @@ function changed(map: JsonObject, key: string, change: (part: JsonObject) => Jso
 }
 
 function withEnv(container: JsonObject, env: JsonObject): JsonObject {
-  const present = container['env'] ?? [];
+  // Null in the template stays null: it may not vanish under the run config either.
+  const present = 'env' in container ? container['env'] : [];
   const added = Object.entries(env).map(([name, value]) => ({ name, value }));
   return Array.isArray(present) && added.length > 0
     ? { ...container, env: [...(present as Json[]), ...added] }
