@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe } from 'node:test';
 
+import { keepReconcileBusy } from './busy-reconcile.ts';
 import { memoryGrounds } from './grounds.ts';
 import { matrixRow } from './matrix.ts';
 import { Scene } from './scene.ts';
@@ -20,16 +21,9 @@ const momentsOf = (requests: number): readonly Moment[] =>
     { nth, when: 'after' as const },
   ]);
 
-/** Reconcile has everything to do at once: a dead flow, a cancelled pending one, an image that never comes. */
 async function aFullTick() {
   const scene = await open();
-  const died = scene.aRun({ part: { work: { workMs: 20_000, ends: 'exit-1' } } });
-  const cancelled = scene.aRun({ part: { script: 'unschedulable' } });
-  const imageless = scene.aRun({ part: { script: 'image-never-pulls' } });
-  await scene.dispatch();
-  scene.play(4 * minute);
-  scene.cancel(cancelled);
-  return { scene, died, cancelled, imageless };
+  return { scene, ...(await keepReconcileBusy(scene)) };
 }
 
 describe('reconcile dies', () => {
