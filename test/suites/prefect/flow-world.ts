@@ -90,12 +90,11 @@ export const historyIn = (at: FlowWorld, runId: string): string[] => runIn(at, r
 export const logIn = (at: FlowWorld, runId: string): string[] =>
   runIn(at, runId).logs.map(({ message }) => message ?? '');
 
-/** Our Jobs of a run, oldest first; created in the same second, in any order. */
+/** Our Jobs of a run, in any order. */
 export function jobsOf({ world }: FlowWorld, runId: string): Job[] {
   return listJobs(world.kubernetes.state, world.namespace)
     .filter(({ metadata }) => metadata.labels?.[runIdLabel] === runId)
-    .filter(({ metadata }) => metadata.labels?.[stackLabel] === world.stackId)
-    .toSorted((a, b) => a.metadata.creationTimestamp.localeCompare(b.metadata.creationTimestamp));
+    .filter(({ metadata }) => metadata.labels?.[stackLabel] === world.stackId);
 }
 
 /** Lets controllers work until they rest. */
