@@ -11,13 +11,14 @@ import type { FlowRun, FlowRunId } from '../core/flow-run.ts';
 import { anyRunSelector } from '../core/job-identity.ts';
 import type { Outcome, TickReport } from '../core/tick-report.ts';
 import type { RefusalClass } from '../kubernetes/contract.ts';
-import type { DueRuns, RunLog } from '../prefect/contract.ts';
+import type { DueRuns } from '../prefect/contract.ts';
 import { Budget } from './budget.ts';
 import { ClaimWaves } from './claim-waves.ts';
 import { JobCreator } from './create-job.ts';
 import { Limiter } from './limiter.ts';
 import { claimLimitMs, createLimitMs, type Invocation, type TickDeps } from './ports.ts';
 import { TickRecord } from './tick-record.ts';
+import { WaveCreates } from './wave-creates.ts';
 
 type Deps = TickDeps<'listDueRuns' | 'readRuns' | 'write', 'listJobs' | 'createJob'> & {
   /** Resolves what the Jobs of these runs need from outside, once; what it returns is pure. */
@@ -32,6 +33,12 @@ type Deps = TickDeps<'listDueRuns' | 'readRuns' | 'write', 'listJobs' | 'createJ
 };
 
 type Cluster = Awaited<ReturnType<Deps['cluster']>>;
+
+/** What claims and what creates, for all rounds of a tick. */
+interface Waves {
+  readonly claims: ClaimWaves;
+  readonly creates: WaveCreates;
+}
 
 /** Something that is so because it is configured so, and that somebody should look at. */
 export interface StandingWarning {
@@ -82,9 +89,8 @@ class DispatchTick {
   readonly #kept = new Set<FlowRunId>();
   readonly #fullLabels = new Set<string>();
   readonly #said = new Set<string>();
-  #logs: readonly RunLog[] = [];
   #cluster: Cluster | null = null;
-  #creator: JobCreator | null = null;
+  #waves: Waves | null = null;
 
   constructor(deps: Deps, settings: DispatchSettings, invocation: Invocation) {
     this.#deps = deps;
@@ -103,6 +109,7 @@ class DispatchTick {
       try {
         return await this.#rounds();
       } finally {
+        this.#noteWaves();
         await this.#sayLast();
         this.#closeCluster();
       }
@@ -230,31 +237,43 @@ class DispatchTick {
     decisions: readonly DispatchDecision[],
     context: { cluster: Cluster; due: readonly DueRun[]; readAt: Date },
   ): Promise<TickReport['problem']> {
+    const { claims, creates } = this.#openWaves(context.cluster);
+    await claims.run(
+      decisions.filter((decision) => decision.kind !== 'hold'),
+      { at: context.readAt, runs: new Map(context.due.map(({ run }) => [run.id, run])) },
+    );
+    return problemOf(creates);
+  }
+
+  #openWaves(cluster: Cluster): Waves {
+    if (this.#waves !== null) return this.#waves;
     const { clock, prefect } = this.#deps;
+    const budget = this.#budget;
     const now = (): Date => clock.now();
     const limiter = new Limiter(clock, this.#settings.createConcurrency);
-    this.#creator ??= new JobCreator({ cluster: context.cluster, limiter, budget: this.#budget, now });
+    const creator = new JobCreator({ cluster, limiter, budget, now });
     const report = (outcome: Outcome): void => this.#record.report(outcome);
-    const { stackId } = this.#settings.policy;
+    const deps = { prefect, creator, budget, now, report };
     const { agentName, pendingGraceMs } = this.#settings;
-    const waves = new ClaimWaves(
-      { prefect, creator: this.#creator, budget: this.#budget, now, report },
-      { stackId, agentName, pendingGraceMs, endsAt: this.#invocation.endsAt },
-      { at: context.readAt, runs: new Map(context.due.map(({ run }) => [run.id, run])), logs: this.#logs },
-    );
-    await waves.run(decisions.filter((decision) => decision.kind !== 'hold'));
-    this.#record.add({ waves: waves.waves, claimed: waves.claimed });
-    this.#record.addLosses({ lostLogs: waves.lostLogs, lostHeartbeats: 0 });
-    this.#record.raise({ slowest_start_ms: waves.slowestStartMs });
-    this.#logs = waves.takeLogs();
-    for (const id of waves.waiting) this.#kept.add(id);
-    return problemOf(waves);
+    const { stackId } = this.#settings.policy;
+    const settings = { stackId, agentName, pendingGraceMs, endsAt: this.#invocation.endsAt };
+    const creates = new WaveCreates(deps, settings);
+    this.#waves = { creates, claims: new ClaimWaves(deps, settings, creates) };
+    return this.#waves;
+  }
+
+  #noteWaves(): void {
+    if (this.#waves === null) return;
+    const { claims, creates } = this.#waves;
+    this.#record.add({ waves: claims.waves, claimed: creates.claimed });
+    this.#record.addLosses({ lostLogs: claims.lostLogs, lostHeartbeats: 0 });
+    this.#record.raise({ slowest_start_ms: creates.slowestStartMs });
   }
 
   /** Log lines that no claim batch took along, and the heartbeats of claims that have to wait: one request, if any. */
   async #sayLast(): Promise<void> {
-    const logs = this.#logs;
-    const heartbeats = [...this.#kept];
+    const logs = this.#waves?.creates.takeLogs() ?? [];
+    const heartbeats = [...new Set([...this.#kept, ...(this.#waves?.claims.waiting ?? [])])];
     if (logs.length + heartbeats.length === 0) return;
     const answers = await this.#deps.prefect.write({
       states: [],
@@ -289,10 +308,10 @@ function oldestAge(due: DueRuns, now: Date): number {
 const problematic: ReadonlySet<RefusalClass> = new Set(['forbidden', 'login', 'namespace']);
 
 /** RBAC, login and an API server that is away are problems of the tick, not only of its runs. */
-function problemOf(waves: ClaimWaves): TickReport['problem'] {
-  if (waves.unanswered)
+function problemOf(creates: WaveCreates): TickReport['problem'] {
+  if (creates.unanswered)
     return { code: 'CLUSTER_UNREACHABLE', message: 'The API server did not answer any create of a whole wave.' };
-  const { end } = waves;
+  const { end } = creates;
   if (end === null || !problematic.has(end.class)) return null;
   return {
     code: 'CLUSTER_FORBIDDEN',

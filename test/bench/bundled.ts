@@ -61,7 +61,16 @@ export type Place = Pick<Lab, 'env' | 'report' | 'reset'> & { readonly launch?: 
 
 /** An invocation over that many due runs in a fresh process that has been idle once. */
 export async function warmRun(file: string, lab: Place, runs: number): Promise<Invoked> {
-  await lab.reset(0);
+  return await secondRun(file, lab, { first: 0, runs });
+}
+
+/** The second of two invocations over so many due runs each: the container is in its stride. */
+export async function seasonedRun(file: string, lab: Place, runs: number): Promise<Invoked> {
+  return await secondRun(file, lab, { first: runs, runs });
+}
+
+async function secondRun(file: string, lab: Place, { first, runs }: { first: number; runs: number }): Promise<Invoked> {
+  await lab.reset(first);
   await using container = await startContainer(file, lab.env, lab.launch);
   await invoked(container);
   await lab.reset(runs);

@@ -1,5 +1,5 @@
 import { ensurePrefectPython } from '../support/python.ts';
-import { bundleAll, warmRun, type Programs } from './bundled.ts';
+import { bundleAll, seasonedRun, type Programs } from './bundled.ts';
 import { interleaved, median, ratios, rounded, type GoalGroup, type Measurement } from './goal.ts';
 import { startLab, type Lab } from './lab/start.ts';
 import type { Done } from './programs/contract.ts';
@@ -21,29 +21,31 @@ interface PerJob {
   readonly cpuMs: number;
 }
 
+/** The Jobs that the server has seen created, and the CPU for one of them as it was counted by who created them. */
 async function perJob(lab: Lab, created: number, cpuMs: number): Promise<PerJob> {
   const seen = await lab.report();
   if (seen.created !== created) throw new Error(`${seen.created} Jobs were created where ${created} runs were due.`);
-  return { ms: seen.spanMs / (created - 1), cpuMs: cpuMs / created };
+  return { ms: seen.spanMs / (created - 1), cpuMs };
 }
 
 async function agent(python: string, lab: Lab): Promise<PerJob> {
   await lab.reset(jobs.agent);
-  const { cpuMs }: PeerDone = await runPeer(python, lab, { act: 'create', jobs: jobs.agent });
-  return perJob(lab, jobs.agent, cpuMs);
+  const done: PeerDone = await runPeer(python, lab, { act: 'create', jobs: jobs.agent });
+  return perJob(lab, jobs.agent, done.cpuMs / done.jobs);
 }
 
+/** A container in its stride, as the agent is: each has done such work before. */
 async function dispatch({ dispatch }: Programs, lab: Lab): Promise<PerJob> {
   const env = { ...lab.env, CREATE_CONCURRENCY: String(concurrency) };
-  const { cpuMs } = await warmRun(dispatch, { ...lab, env }, jobs.ours);
-  return perJob(lab, jobs.ours, cpuMs);
+  const { cpuMs } = await seasonedRun(dispatch, { ...lab, env }, jobs.ours);
+  return perJob(lab, jobs.ours, cpuMs / jobs.ours);
 }
 
 async function creates(lab: Lab, way: 'ours' | 'stock'): Promise<PerJob> {
   await lab.reset(0);
   const { kubernetes: endpoint, caPem } = lab.urls;
   const { cpuMs }: Done = await runProgram('fan-out', { way, endpoint, caPem, jobs: jobs.creates, concurrency });
-  return perJob(lab, jobs.creates, cpuMs);
+  return perJob(lab, jobs.creates, cpuMs / jobs.creates);
 }
 
 interface Against {

@@ -16,7 +16,7 @@ export const brokenWorldRows: Readonly<Record<number, BrokenRow>> = {
   26: {
     mistake: 'fails a run for a quota at once',
     edit: {
-      file: 'functions/ticks/claim-waves.ts',
+      file: 'functions/ticks/wave-creates.ts',
       from: "if (refusal.class === 'invalid') return true;",
       to: "if (refusal.class === 'invalid' || refusal.class === 'quota') return true;",
     },

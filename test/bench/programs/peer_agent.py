@@ -3,7 +3,8 @@
     peer_agent.py create JOBS   polls and deploys as it always does, until so many Jobs are created
     peer_agent.py list JOBS     lists so many Jobs, in the pages of its sweep (agent/kubernetes/agent.py, manage_jobs)
 
-CPU is that of this process, from the start of the work to its end; ms is the time for it.
+CPU is that of this process, from the start of the work to its end; ms is the time for it, and jobs how many it was for.
+The work of creating starts when the Jobs of the agent's first poll are created: then everything is loaded and connected.
 """
 
 import json
@@ -35,16 +36,17 @@ class Work:
         }
 
 
+# Runs of one poll of the agent.
+FIRST_POLL = 25
+
+
 class CountedAgent(KubernetesAgent):
     """Ends, as by Ctrl-C, when so many runs are dealt with."""
 
     def __init__(self, jobs, **options):
         super().__init__(**options)
-        self.left, self.work, self.result = jobs, None, None
+        self.jobs, self.dealt_with, self.work, self.result = jobs, 0, None, None
         self.lock = threading.Lock()
-
-    def on_startup(self):
-        self.work = Work()
 
     def _deploy_flow_run_completed_callback(self, future, flow_run_id):
         try:
@@ -55,9 +57,11 @@ class CountedAgent(KubernetesAgent):
 
     def count(self):
         with self.lock:
-            self.left -= 1
-            if self.left == 0:
-                self.result = self.work.done()
+            self.dealt_with += 1
+            if self.dealt_with == FIRST_POLL:
+                self.work = Work()
+            if self.dealt_with == self.jobs:
+                self.result = {**self.work.done(), 'jobs': self.jobs - FIRST_POLL}
                 os.kill(os.getpid(), signal.SIGINT)
 
 
@@ -77,7 +81,7 @@ def list_jobs(jobs):
         listed, rest = listed + len(page.items), page.metadata._continue or None
     if listed != jobs:
         raise SystemExit(f'{listed} Jobs were listed where there are {jobs}.')
-    return work.done()
+    return {**work.done(), 'jobs': listed}
 
 
 act, count = sys.argv[1:]

@@ -13,6 +13,8 @@ const run = promisify(execFile);
 export interface PeerDone {
   readonly ms: number;
   readonly cpuMs: number;
+  /** How many Jobs that was for. */
+  readonly jobs: number;
 }
 
 /** What no work here takes. */
