@@ -17,7 +17,7 @@ import {
   type Parsed,
 } from './config-values.ts';
 import { functionLimitMs, leastTickMs } from './limits.ts';
-import { Secret } from './secret.ts';
+import { isTokenText, notATokenText, Secret } from './secret.ts';
 import { variables, type VariableName } from './variables.ts';
 
 /** How pods get their API key. */
@@ -149,8 +149,10 @@ function runnerToken(reader: Reader): RunnerToken {
     matching(/^arn:[a-z-]+:secretsmanager:/u, 'must be the ARN of a secret'),
   );
   if (arn !== null) return { kind: 'secret', arn, key: reader.value('RUNNER_TOKEN_KEY', good, 'token') };
-  const given = reader.text('RUNNER_TOKEN');
-  return given === null ? { kind: 'none' } : { kind: 'given', token: new Secret(given) };
+  const token = reader.optional('RUNNER_TOKEN', (text) =>
+    isTokenText(text) ? good(new Secret(text)) : bad(notATokenText),
+  );
+  return token === null ? { kind: 'none' } : { kind: 'given', token };
 }
 
 function podToken(reader: Reader, runner: RunnerToken): PodToken {

@@ -2,6 +2,15 @@ import { inspect } from 'node:util';
 
 import { hidden, spellings, withoutCredentials, withoutSpellings } from './redaction.ts';
 
+/**
+ * Whether a text may be a token: it has to go into an HTTP header, which carries no line break and no control character
+ * (RFC 9110, 5.5), and bytes beyond ASCII as every server likes.
+ */
+export const isTokenText = (text: string): boolean => /^[\u0020-\u007e]+$/u.test(text);
+
+/** What is wrong with one that may not. */
+export const notATokenText = 'holds a line break, or another character that no HTTP header carries';
+
 /** A value that refuses to print itself: in a template, in JSON, in the inspector it is `[secret]`. */
 export class Secret {
   readonly #value: string;

@@ -91,6 +91,10 @@ describe('problems', () => {
       env: { RUNNER_TOKEN_SECRET_ARN: 'prefect-token', POD_TOKEN_SECRET: 'none' },
       wantVariable: 'RUNNER_TOKEN_SECRET_ARN',
     },
+    'a runner token of two lines': {
+      env: { RUNNER_TOKEN: 'abc\ndef', POD_TOKEN_SECRET: 'none' },
+      wantVariable: 'RUNNER_TOKEN',
+    },
     'a runner token and nothing for the pods': { env: { RUNNER_TOKEN: 'abc' }, wantVariable: 'POD_TOKEN_SECRET' },
     'a pod secret without a key': { env: { POD_TOKEN_SECRET: 'prefect' }, wantVariable: 'POD_TOKEN_SECRET' },
     'an endpoint without its CA': { env: { EKS_ENDPOINT: 'https://eks.example.com' }, wantVariable: 'EKS_CA' },

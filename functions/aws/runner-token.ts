@@ -3,7 +3,7 @@ import { GetSecretValueCommand, type SecretsManagerClient } from '@aws-sdk/clien
 import type { Clock } from '../clock.ts';
 import { isJsonObject } from '../core/json.ts';
 import { BoundaryError } from '../errors.ts';
-import { Secret } from '../secret.ts';
+import { isTokenText, notATokenText, Secret } from '../secret.ts';
 import type { Source } from '../source.ts';
 import { adviceOn, awsLimitMs, isAccessDenied, nameOf } from './sdk-failures.ts';
 
@@ -73,6 +73,15 @@ function parseObject(text: string): unknown {
   }
 }
 
+function checked(token: string, arn: string): Secret {
+  if (isTokenText(token)) return new Secret(token);
+  throw new BoundaryError(
+    'SECRET_UNAVAILABLE',
+    `The token in the secret ${arn} ${notATokenText}. Put in the token alone with: ${putCommand(arn)}`,
+    { command: putCommand(arn) },
+  );
+}
+
 /**
  * The token in a secret's text: the whole of it without surrounding white space or, when it begins with `{`, the text
  * under `key` of the JSON object.
@@ -82,10 +91,10 @@ function parseObject(text: string): unknown {
 export function tokenIn(text: string, key: string, arn: string): Secret {
   const trimmed = text.trim();
   if (trimmed === '') throw empty(arn);
-  if (!trimmed.startsWith('{')) return new Secret(trimmed);
+  if (!trimmed.startsWith('{')) return checked(trimmed, arn);
   const parsed = parseObject(trimmed);
   const value = isJsonObject(parsed) ? parsed[key] : undefined;
-  if (typeof value === 'string' && value.trim() !== '') return new Secret(value.trim());
+  if (typeof value === 'string' && value.trim() !== '') return checked(value.trim(), arn);
   throw new BoundaryError(
     'SECRET_UNAVAILABLE',
     `The secret ${arn} looks like a JSON object but has no text under the key "${key}". Set RUNNER_TOKEN_KEY to the right key, or put the bare token in with: ${putCommand(arn)}`,

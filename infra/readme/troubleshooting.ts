@@ -54,6 +54,11 @@ export const troubles: readonly Trouble[] = [
     words: 'looks like a JSON object but has no text under the key',
     remedy: 'the secret is JSON with another key: set `runnerTokenKey`, or put the bare token in',
   },
+  {
+    words: 'Put in the token alone with',
+    remedy:
+      'two lines, or an invisible character from where it was copied: type it again, with the command that the message names',
+  },
   { words: 'AWS_REGION is not set', remedy: 'only from a laptop: `export AWS_REGION=<region of the cluster>`' },
   { words: 'must be a duration such as', remedy: badParam },
   { words: 'must be once, or from', remedy: '`period` is too short or too long: `once`, or `5s` to `32s`' },

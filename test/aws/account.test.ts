@@ -103,6 +103,7 @@ describe('tokenIn', () => {
   const good: Record<string, { text: string; key?: string; want: string }> = {
     'the bare token': { text: 'abc', want: 'abc' },
     'a token that an editor ended with a line': { text: ' abc \n', want: 'abc' },
+    'a token of all that a header carries': { text: '!"#$ ~', want: '!"#$ ~' },
     'JSON with the usual key': { text: '{"token":"abc"}', want: 'abc' },
     'JSON with another key': { text: '\n{"other":1,"prefect":" abc\\n"}', key: 'prefect', want: 'abc' },
   };
@@ -116,6 +117,9 @@ describe('tokenIn', () => {
     'JSON without the key': { text: '{"secret":"hunter2"}', wantMessage: /no text under the key "token"/ },
     'JSON with an empty value': { text: '{"token":" "}', wantMessage: /no text under the key/ },
     'JSON with a number': { text: '{"token":7}', wantMessage: /no text under the key/ },
+    'two lines': { text: 'hunter2\nhunter2', wantMessage: /holds a line break/ },
+    'a line break within JSON': { text: '{"token":"hunter2\\nhunter2"}', wantMessage: /holds a line break/ },
+    'a mark before the token that an editor left': { text: '\u200bhunter2', wantMessage: /no HTTP header carries/ },
     'half of a JSON object': { text: '{"token":"hunter2', wantMessage: /no text under the key/ },
   };
   for (const [name, { text, wantMessage }] of Object.entries(bad)) {
