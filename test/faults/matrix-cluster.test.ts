@@ -180,12 +180,13 @@ describe('rights and rooms are missing', () => {
     const scene = await open();
     const runs = scene.runs(3);
     const lift = quota(scene, { 'count/jobs.batch': '1' });
-    await scene.minutes(8);
+    await scene.minutes(20);
     const claimed = runs.map((id) => scene.history(id).filter((state) => state === 'Submitted').length);
-    assert.ok(Math.max(...claimed) >= 2 && Math.max(...claimed) <= 4, String(claimed));
+    // The lease alone lets a run be claimed ten times: at 0, 2, 4, 8 and 16 minutes it is five.
+    assert.ok(Math.max(...claimed) >= 4 && Math.max(...claimed) <= 6, String(claimed));
     assert.ok(runs.every((id) => scene.stateOf(id) !== 'Failed'));
     lift();
-    await endsWell(scene, runs, 12);
+    await endsWell(scene, runs, 20);
   });
 
   matrixRow(26, 'on pods: the Job waits within the grace', async () => {
