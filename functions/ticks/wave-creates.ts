@@ -180,7 +180,8 @@ export class WaveCreates {
     const { stackId } = this.#settings;
     return {
       basis: runs.get(item.run.id) ?? item.run,
-      state: failedState(message, stackId, item.key),
+      // The key of a claim tells reconcile that a Running under this Failed came first. A task retry rests on the Running.
+      state: failedState(message, stackId, item.mode === 'claim' ? item.key : null),
       rule: item.rule,
       action: 'fail-run',
       job: jobNameIn(item),

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 
+import { deniedByWebhook } from '../../infra/local/kubernetes-api/status.ts';
 import { setTaskRunState } from '../../infra/local/prefect-api/seed.ts';
-import { aWorld, before, end, isReadById, minute, set, stateOf } from '../support/protocol-world.ts';
+import { aWorld, before, end, isCreate, isReadById, minute, set, stateOf } from '../support/protocol-world.ts';
 import { at } from '../support/time.ts';
 
 /** A Running run whose Job ended like this, and whose task retry has been due for a minute. */
@@ -44,6 +45,16 @@ describe('a task retry that is due (protocol rule 17)', () => {
     const report = await agent.dispatch();
     assert.equal(world.jobsOf(runId).length, 1);
     assert.equal(report.counts.superseded, 1);
+  });
+
+  it('that admission refuses fails the run, and reconcile does not take that for a Failed that came late', async () => {
+    const { world, runId, agent } = await aDueRetry('Complete');
+    world.onKubernetes = (request, forward) =>
+      isCreate(request) ? deniedByWebhook('policy.example.com', 'no owner') : forward();
+    await agent.dispatch();
+    world.clock.advance(minute);
+    const { byRule } = await agent.reconcile();
+    assert.deepEqual([stateOf(world, runId), byRule['our-write-covers-a-newer-state']], ['Failed', undefined]);
   });
 
   it('whose Job is made right before reconcile fails the run for the last one: the run goes on', async () => {
