@@ -1,23 +1,7 @@
+import { spellings } from './spellings.ts';
+
 /** What stands where a credential was. */
 export const hidden = '[secret]';
-
-/**
- * A credential as others may repeat it: bare, in base64 with and without padding, in base64url, as in a URL, and inside
- * JSON text. Longest first, so that a part does not stay behind.
- */
-export function spellings(credential: string): readonly string[] {
-  const bytes = Buffer.from(credential);
-  const base64 = bytes.toString('base64');
-  const forms = [
-    credential,
-    base64,
-    base64.replace(/=+$/u, ''),
-    bytes.toString('base64url'),
-    encodeURIComponent(credential),
-    JSON.stringify(credential).slice(1, -1),
-  ];
-  return [...new Set(forms)].filter((form) => form !== '').toSorted((one, other) => other.length - one.length);
-}
 
 /** A text of others without a credential, whose spellings these are. */
 export const withoutSpellings = (text: string, forms: readonly string[]): string =>

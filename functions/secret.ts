@@ -1,6 +1,7 @@
 import { inspect } from 'node:util';
 
-import { hidden, spellings, withoutCredentials, withoutSpellings } from './redaction.ts';
+import { hidden, withoutCredentials, withoutSpellings } from './redaction.ts';
+import { spellings } from './spellings.ts';
 
 /**
  * Whether a text may be a token: it has to go into an HTTP header, which carries no line break and no control character

@@ -1,7 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 
-import { spellings, withoutCredentials, withoutValues } from '../functions/redaction.ts';
+import fc from 'fast-check';
+
+import { withoutCredentials, withoutValues } from '../functions/redaction.ts';
+import { spellings } from '../functions/spellings.ts';
+import { canary, echoes, nearMisses } from './faults/echoed-secret.ts';
+import { formsOf, namedFormsOf } from './faults/secret-forms.ts';
 import { withinASecond } from './support/cpu-time.ts';
 
 describe('a credential is taken out by its form', () => {
@@ -59,26 +64,45 @@ describe('a credential is taken out by its form', () => {
 });
 
 describe('a credential is taken out by its value', () => {
-  const value = 'a+b/c?d"~\u00FC\u00FF';
-  const bytes = Buffer.from(value);
-  const echoes = {
-    bare: value,
-    base64: bytes.toString('base64'),
-    'base64 without padding': bytes.toString('base64').replace(/=+$/u, ''),
-    base64url: bytes.toString('base64url'),
-    'URL-encoded': encodeURIComponent(value),
-    'JSON text': JSON.stringify({ value }),
-  };
   for (const [name, echo] of Object.entries(echoes)) {
     it(name, () => {
-      const left = withoutValues(`<${echo}>`, [value]);
+      const left = withoutValues(`<${echo}>`, [canary]);
       assert.deepEqual(
-        spellings(value).filter((form) => left.includes(form)),
+        formsOf(canary).filter((form) => left.includes(form)),
         [],
       );
       assert.match(left, /\[secret\]/u);
     });
   }
+  for (const [name, text] of Object.entries(nearMisses)) {
+    it(`and what is close to it stays: ${name}`, () => assert.equal(withoutValues(text, [canary]), text));
+  }
 
   it('and the rest of the text stays', () => assert.equal(withoutValues('a, b and c', ['b']), 'a, [secret] and c'));
+
+  it('whatever it is made of, in every form in which a scan finds it', () => {
+    const credentials = fc
+      .string({ unit: 'binary', minLength: 10, maxLength: 60 })
+      .filter((text) => !/^\s*$/u.test(text));
+    fc.assert(
+      fc.property(credentials, (credential) => {
+        const { hexadecimal, 'each byte escaped': bytes, ...realistic } = namedFormsOf(credential);
+        assert.ok(hexadecimal && bytes);
+        const forms = Object.values(realistic).flat();
+        const left = withoutValues(forms.join(' | '), [credential]);
+        assert.deepEqual(
+          forms.filter((form) => left.includes(form)),
+          [],
+        );
+      }),
+    );
+  });
+
+  it('and one that is short is not looked for in pieces, which stand in many texts', () => {
+    assert.equal(withoutValues(`${btoa('xabcd')} ${btoa('abc')}`, ['abc']), `${btoa('xabcd')} [secret]`);
+  });
+
+  it('of letters and digits has few spellings: each answer to a write is looked through for them', () => {
+    assert.ok(spellings('LettersAndDigits1').length <= 6);
+  });
 });

@@ -1,4 +1,4 @@
-import { formsOf } from './spilled-secrets.ts';
+import { formsOf } from './secret-forms.ts';
 
 /** Secrets by what they are: one, or all there were of a kind that is made anew. */
 export type Canaries = Readonly<Record<string, readonly string[]>>;

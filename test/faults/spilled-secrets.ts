@@ -1,15 +1,6 @@
+import { formsOf } from './secret-forms.ts';
 import type { Violation } from './timeline.ts';
 import type { Witnessed } from './witness.ts';
-
-/** The forms in which a secret gets about: as it is, in base64 and base64url, in a URL, inside JSON text. */
-export function formsOf(canary: string): readonly string[] {
-  const inJson = JSON.stringify(canary).slice(1, -1);
-  // The tail of base64 depends on what follows the secret; its beginning does not.
-  const stems = (['base64', 'base64url'] as const).map((encoding) =>
-    Buffer.from(canary).toString(encoding).replace(/=+$/u, '').slice(0, -1),
-  );
-  return [...new Set([canary, encodeURIComponent(canary), inJson, ...stems])];
-}
 
 const placesOf = ({ requests, runs, outputs }: Witnessed): readonly (readonly [string, string])[] => [
   ...requests.flatMap(({ actor, method, to, path, body }) => [

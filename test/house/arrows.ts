@@ -27,9 +27,14 @@ export const arrows: readonly Part[] = [
   { part: 'functions/errors.ts', imports: [], modules: [] },
   { part: 'functions/limits.ts', imports: [], modules: [] },
   { part: 'functions/network.ts', imports: [], modules: [] },
-  { part: 'functions/redaction.ts', imports: [], modules: [] },
+  { part: 'functions/spellings.ts', imports: [], modules: [] },
+  { part: 'functions/redaction.ts', imports: ['functions/spellings.ts'], modules: [] },
   { part: 'functions/gathered-lines.ts', imports: [], modules: ['type node:stream'] },
-  { part: 'functions/secret.ts', imports: ['functions/redaction.ts'], modules: ['node:util'] },
+  {
+    part: 'functions/secret.ts',
+    imports: ['functions/redaction.ts', 'functions/spellings.ts'],
+    modules: ['node:util'],
+  },
   { part: 'functions/source.ts', imports: [], modules: [] },
   {
     part: 'functions/known-secrets.ts',
