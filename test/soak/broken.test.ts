@@ -68,6 +68,10 @@ const breaks: Readonly<Record<string, { readonly edit: Edit; readonly want: read
     },
     want: ['T', 'Running'],
   },
+  'a task retry whose Job a webhook refuses, once': {
+    edit: { file: 'functions/ticks/wave-creates.ts', from: "item.mode === 'claim' ? item.key : null", to: 'item.key' },
+    want: ['F', 'Success'],
+  },
   'a run that fails while its Job is young': {
     edit: { file: 'functions/ticks/apply-reconcile.ts', from: '!endJob || !oldEnough', to: '!endJob' },
     want: ['U'],

@@ -21,6 +21,18 @@ const readByReconcile = { on: 'read', by: 'reconcile', notBeforeMs: 0, passes: 0
 const healsMeanwhile: Play = { kind: 'heals', why: 'image', afterMs: 213 * second };
 const noNodeYet: Play = { kind: 'heals', why: 'no-node', afterMs: 8 * minute };
 
+const denied = {
+  status: 403,
+  body: JSON.stringify({
+    kind: 'Status',
+    apiVersion: 'v1',
+    status: 'Failure',
+    reason: 'Forbidden',
+    message: 'admission webhook "policy.example.com" denied the request: no owner',
+    code: 403,
+  }),
+};
+
 export interface Safeguarded {
   readonly scenario: Scenario;
   /** The state in which its run ends. */
@@ -89,6 +101,15 @@ export const safeguardScenarios: Readonly<Record<string, Safeguarded>> = {
       runs: [aRun({ plays: [works(20 * second, 'leave-retry'), { kind: 'preempted-early' }] })],
     }),
     end: 'Success',
+  },
+  'a task retry whose Job a webhook refuses, once': {
+    scenario: aScenario({
+      hours: 1,
+      // The second Job does nothing, and is there when the third is refused: by then the first is gone.
+      runs: [aRun({ plays: [works(20 * second, 'leave-retry'), works(90 * second, 'early')] })],
+      strikes: [{ row: 27, on: 'create', notBeforeMs: 0, passes: 2, times: 1, effect: { kind: 'answer', ...denied } }],
+    }),
+    end: 'Failed',
   },
   'a run that fails while its Job is young': {
     scenario: aScenario({ runs: [aRun({ plays: [{ kind: 'never-starts', why: 'image-name' }] })] }),
