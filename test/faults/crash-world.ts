@@ -5,6 +5,7 @@ import path from 'node:path';
 
 import { functionLimitMs } from '../../functions/limits.ts';
 import { bundleFunctions } from '../../infra/bundle.cjs';
+import type { SeedFlow } from '../../infra/local/prefect-api/seed.ts';
 import { startContainer } from '../support/lambda-container.ts';
 import { FaultClock } from './fault-clock.ts';
 import type { FunctionName } from './grounds.ts';
@@ -70,10 +71,19 @@ async function tick(grounds: WireGrounds, { file, actor }: Process, blow: Blow |
   return killed;
 }
 
-/** The processes have the machine's clock: the world begins so long ago that both agree after the scene's first part. */
-export async function openCrashScene(bundles: Bundles, beginsAgoMs = 0): Promise<CrashScene> {
+export interface CrashSceneWish {
+  /** The processes have the machine's clock: the world begins so long ago that both agree after the scene's first part. */
+  readonly beginsAgoMs?: number;
+  /** The flow of its runs. */
+  readonly flow?: SeedFlow;
+}
+
+export async function openCrashScene(
+  bundles: Bundles,
+  { beginsAgoMs = 0, flow = {} }: CrashSceneWish = {},
+): Promise<CrashScene> {
   const grounds = await wireGrounds(new FaultClock(new Date(Date.now() - beginsAgoMs)));
-  const scene = await Scene.open(grounds);
+  const scene = await Scene.open(grounds, { flow });
   return {
     scene,
     run: async (name, blow) => {

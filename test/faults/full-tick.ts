@@ -13,7 +13,7 @@ export async function aFullTick(
   bundles: Bundles,
   beforehand: (world: CrashScene) => Promise<void> = async () => undefined,
 ): Promise<FullTick> {
-  const world = await openCrashScene(bundles, 4 * minute);
+  const world = await openCrashScene(bundles, { beginsAgoMs: 4 * minute });
   await beforehand(world);
   return { world, ...(await keepReconcileBusy(world.scene)) };
 }
