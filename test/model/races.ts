@@ -2,7 +2,7 @@ import type { WitnessedState } from '../faults/witness.ts';
 import { table } from '../../infra/readme/table.ts';
 import { Random } from '../soak/random.ts';
 import { aRun, aScenario, works } from '../soak/scenario-example.ts';
-import type { Act, RunActKind, Scenario } from '../soak/scenario.ts';
+import type { Act, RunActKind, Scenario, Strike } from '../soak/scenario.ts';
 import { simulate, type SimulationResult } from '../soak/simulate.ts';
 
 /** A race that the protocol leaves open, played many times in the worlds of the soak at random instants. */
@@ -17,9 +17,21 @@ interface Race {
 }
 
 const second = 1_000;
+const minute = 60 * second;
 /** When the soak invokes dispatch and reconcile for the first time. */
 const dispatchAt = second;
 const reconcileAt = 31 * second;
+/** A pod that waits for a node is given up by the first tick of reconcile after its grace of ten minutes. */
+const givenUpMs = reconcileAt + 10 * minute;
+/** Reconcile has given the write up by then, and cannot know what becomes of it. */
+const lateFailed: Strike = {
+  row: 14,
+  on: 'fail',
+  notBeforeMs: 0,
+  passes: 0,
+  times: 1,
+  effect: { kind: 'late', ms: 50 * second },
+};
 /** Long enough for every race to be over, and for what comes of it. */
 const hours = 0.1;
 
@@ -57,6 +69,17 @@ const races: readonly Race[] = [
     isLost: (result) => liesOver(result, 'Failed', /^Cancel/u),
     often: (share) => `${perRun(share)}, of those whose Job failed`,
     seen: 'metric `claim_overwrote`; outcome `restored`',
+  },
+  {
+    name: 'a Failed that Prefect takes 50 s late lands on a pod that has started',
+    scenario: (seed) => {
+      const afterMs = givenUpMs + new Random(seed).whole(0, minute - 1);
+      const runs = [aRun({ plays: [{ kind: 'heals', why: 'no-node', afterMs, workMs: 4 * minute }] })];
+      return aScenario({ seed, hours: 0.4, runs, strikes: [lateFailed] });
+    },
+    isLost: (result) => liesOver(result, 'Failed', /^Running$/u),
+    often: (share) => `${Math.round(share * 100)} % of such writes, of runs that get a node in that minute after all`,
+    seen: 'rule `our-write-covers-a-newer-state` in the log',
   },
 ];
 
