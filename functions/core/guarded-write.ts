@@ -1,5 +1,5 @@
 import type { FlowRun, StateRow } from './flow-run.ts';
-import { contextOf, effectiveState, inOrder, isOurs, lastRow } from './history.ts';
+import { claimsOf, contextOf, effectiveState, inOrder, isOurs, lastRow } from './history.ts';
 import type { JsonObject } from './json.ts';
 
 /** State, version, and the rows behind them: what a write was decided on (protocol rule 11). */
@@ -49,8 +49,8 @@ interface Ground {
   readonly state: string;
   /** A claim of ours came after it. */
   readonly isClaimed: boolean;
-  /** The write names the key of the claim that it was decided over. */
-  readonly hasKey: boolean;
+  /** The write names the key of a claim: it was decided over that. The key of a task retry is no claim's. */
+  readonly namesClaim: boolean;
 }
 
 /** Whether a write of ours may lie there, when it is what it was meant to be. */
@@ -65,8 +65,8 @@ const isRightful: ReadonlyMap<string, (over: Ground) => boolean> = new Map([
  * A Failed of ours ends an attempt, which a claim began after its Scheduled row. With the key of a claim it was decided
  * while the claim stood: over a Running it came late, and the pod that was given up has started after all.
  */
-function endsAnAttempt({ state, isClaimed, hasKey }: Ground): boolean {
-  if (state === 'Running') return isClaimed || !hasKey;
+function endsAnAttempt({ state, isClaimed, namesClaim }: Ground): boolean {
+  if (state === 'Running') return isClaimed || !namesClaim;
   return state === 'Failed' || (state === 'Scheduled' && isClaimed);
 }
 
@@ -82,6 +82,7 @@ export function coveredRow(run: FlowRun, stackId: string): StateRow | null {
   const isClaimed = run.history.some(
     (row) => row.state === 'Submitted' && isOurs(row, stackId) && row.createdMicros > effective.createdMicros,
   );
-  const ground = { state: effective.state, isClaimed, hasKey: context['key'] !== undefined };
+  const namesClaim = claimsOf(run.history, stackId).some(({ key }) => key === context['key']);
+  const ground = { state: effective.state, isClaimed, namesClaim };
   return mayLieOver(ground) ? null : effective;
 }

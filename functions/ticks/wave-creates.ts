@@ -180,8 +180,7 @@ export class WaveCreates {
     const { stackId } = this.#settings;
     return {
       basis: runs.get(item.run.id) ?? item.run,
-      // The key of a claim tells reconcile that a Running under this Failed came first. A task retry rests on the Running.
-      state: failedState(message, stackId, item.mode === 'claim' ? item.key : null),
+      state: failedState(message, stackId, item.key),
       rule: item.rule,
       action: 'fail-run',
       job: jobNameIn(item),

@@ -23,6 +23,7 @@ describe('coveredRow', () => {
   const running = aRow({ state: 'Running', at: '-2m', version: 3 });
   const failed = aRow({ state: 'Failed', at: '-1m', version: 4, by: STACK });
   const keyed = { ...failed, serializedState: { type: 'Failed', context: { stack: STACK, key: '1' } } };
+  const ofARetry = { ...failed, serializedState: { type: 'Failed', context: { stack: STACK, key: 'a-uid' } } };
   const coveredIn = (...history: readonly StateRow[]): string | null =>
     coveredRow(aFlowRun({ history }), STACK)?.state ?? null;
 
@@ -32,6 +33,10 @@ describe('coveredRow', () => {
 
   it('is none under a Failed that was decided over that Running', () => {
     assert.equal(coveredIn(scheduled, claim, running, failed), null);
+  });
+
+  it('is none under a Failed for a task retry, whose key is no claim’s: it was decided over that Running', () => {
+    assert.equal(coveredIn(scheduled, claim, running, ofARetry), null);
   });
 
   it('is none under a Failed for the claim alone', () => assert.equal(coveredIn(scheduled, claim, keyed), null));

@@ -21,7 +21,7 @@ const breaks: Readonly<Record<string, { readonly edit: Edit; readonly want: read
     want: ['F'],
   },
   'a pod that starts while the Failed of its run is on its way': {
-    edit: { file: 'functions/core/guarded-write.ts', from: 'return isClaimed || !hasKey', to: 'return true' },
+    edit: { file: 'functions/core/guarded-write.ts', from: 'return isClaimed || !namesClaim', to: 'return true' },
     want: ['F'],
   },
   'a pod that starts while its Job is being deleted': {
@@ -69,7 +69,11 @@ const breaks: Readonly<Record<string, { readonly edit: Edit; readonly want: read
     want: ['T', 'Running'],
   },
   'a task retry whose Job a webhook refuses, once': {
-    edit: { file: 'functions/ticks/wave-creates.ts', from: "item.mode === 'claim' ? item.key : null", to: 'item.key' },
+    edit: {
+      file: 'functions/core/guarded-write.ts',
+      from: "({ key }) => key === context['key']",
+      to: "() => context['key'] !== undefined",
+    },
     want: ['F', 'Success'],
   },
   'a run that fails while its Job is young': {
