@@ -8,7 +8,8 @@ import { listJobs } from '../infra/local/kubernetes-api/state.ts';
 import { readFlowRun } from '../infra/local/prefect-api/inspect.ts';
 import { seedFlow, seedFlowRun } from '../infra/local/prefect-api/seed.ts';
 import { jsonAnswer } from '../infra/local/http.ts';
-import { startWorld, type World } from '../infra/local/world.ts';
+import type { World } from '../infra/local/world.ts';
+import { startWorld } from './support/scanned-world.ts';
 import { agentGroup, rbacOf } from '../infra/rbac.ts';
 
 const secretArn = 'arn:aws:secretsmanager:us-east-1:111122223333:secret:rotated-AbCdEf';

@@ -10,7 +10,8 @@ import { takeAwsEnvironment } from '../infra/local/functions.ts';
 import { makeServingCertificate } from '../infra/local/kubernetes-api/certificates.ts';
 import { listJobs } from '../infra/local/kubernetes-api/state.ts';
 import { readFlowRun } from '../infra/local/prefect-api/inspect.ts';
-import { startWorld, type World } from '../infra/local/world.ts';
+import type { World } from '../infra/local/world.ts';
+import { startWorld } from './support/scanned-world.ts';
 import { seedDueRun } from './support/laptop-world.ts';
 
 type Env = Readonly<Record<string, string>>;

@@ -12,7 +12,8 @@ import { listJobs } from '../infra/local/kubernetes-api/state.ts';
 import { readFlowRun } from '../infra/local/prefect-api/inspect.ts';
 import { seedFlow, seedFlowRun } from '../infra/local/prefect-api/seed.ts';
 import { WorldClock } from '../infra/local/world-clock.ts';
-import { startWorld, type World } from '../infra/local/world.ts';
+import type { World } from '../infra/local/world.ts';
+import { startWorld } from './support/scanned-world.ts';
 import { startContainer, type LambdaContainer } from './support/lambda-container.ts';
 
 /** A bundle knows no other time than the machine's, so its world lives in that. */

@@ -4,7 +4,7 @@ import { describe, it } from 'node:test';
 import type { DoctorReport, HopReport } from '../../functions/doctor/finding.ts';
 import type { Pod } from '../../infra/local/kubernetes-api/objects.ts';
 import { listJobs } from '../../infra/local/kubernetes-api/state.ts';
-import { startWorld } from '../../infra/local/world.ts';
+import { startWorld } from '../support/scanned-world.ts';
 import { examine, playedOutside, type PodPlay } from '../support/doctor-world.ts';
 
 /** A variable of a container, given or taken from a Secret. */

@@ -10,7 +10,8 @@ import { permissions } from '../../functions/kubernetes/permissions.ts';
 import type { Fault } from '../../infra/local/faults.ts';
 import { makeServingCertificate } from '../../infra/local/kubernetes-api/certificates.ts';
 import { listJobs } from '../../infra/local/kubernetes-api/state.ts';
-import { startWorld, type World } from '../../infra/local/world.ts';
+import type { World } from '../../infra/local/world.ts';
+import { startWorld } from '../support/scanned-world.ts';
 import { rbacOf, rulesOf } from '../../infra/rbac.ts';
 import { aQuota, aSecret, examine, letSee, lockOut, put, type ExaminationWish } from '../support/doctor-world.ts';
 
@@ -370,9 +371,9 @@ describe('the doctor', () => {
   });
 
   it('warns of a token in plain sight', async () => {
-    await using world = await startWorld();
+    await using world = await startWorld({ env: { POD_TOKEN_SECRET: '', POD_TOKEN_PLAIN: 'true' } });
 
-    const report = await examine(world, { env: { POD_TOKEN_SECRET: '', POD_TOKEN_PLAIN: 'true' } });
+    const report = await examine(world);
 
     assert.equal(finding(report, 'pod-secret').verdict, 'warning');
     assert.ok(!JSON.stringify(report).includes('local-runner-token'));

@@ -65,14 +65,9 @@ describe('what leaves the deployed bundles', () => {
   let canaries: Canaries = {};
   let bundles: Bundles;
 
-  function hear({ to, method, path, headers, body }: ProxiedRequest): void {
-    const credential = to === 'aws' ? 'x-amz-security-token' : 'authorization';
-    for (const [name, value] of Object.entries(headers)) {
-      exhibit.add(name === credential ? `${credential} to ${to}` : `other headers to ${to}`, `${name}: ${value}`);
-    }
-    exhibit.add(`addresses to ${to}`, `${method} ${path}`);
-    exhibit.add(`bodies to ${to}`, body);
-    if (to === 'kubernetes') logins.add((headers['authorization'] ?? '').replace(/^Bearer /u, ''));
+  function hear(request: ProxiedRequest): void {
+    exhibit.addRequest(request.to, request);
+    if (request.to === 'kubernetes') logins.add((request.headers['authorization'] ?? '').replace(/^Bearer /u, ''));
   }
 
   const note = ({ result, error, thrown }: Invoked): void => {

@@ -1,3 +1,4 @@
+import type { LocalRequest } from '../../infra/local/http.ts';
 import { formsOf } from './secret-forms.ts';
 
 /** Secrets by what they are: one, or all there were of a kind that is made anew. */
@@ -11,6 +12,16 @@ export class Exhibit {
     const texts = this.#texts.get(channel) ?? [];
     texts.push(text);
     this.#texts.set(channel, texts);
+  }
+
+  /** A request in its parts: the header in which a credential has to go is a channel of its own. */
+  addRequest(to: string, { method, path, headers, body }: LocalRequest): void {
+    const credential = to === 'aws' ? 'x-amz-security-token' : 'authorization';
+    for (const [name, value] of Object.entries(headers)) {
+      this.add(name === credential ? `${credential} to ${to}` : `other headers to ${to}`, `${name}: ${value}`);
+    }
+    this.add(`addresses to ${to}`, `${method} ${path}`);
+    this.add(`bodies to ${to}`, body);
   }
 
   get channels(): readonly string[] {

@@ -1,5 +1,5 @@
 /** Less than this stands in a text by chance: then a scan that finds it has found nothing. */
-const shortestCanary = 10;
+export const shortestCanary = 10;
 const shortestPiece = 9;
 
 type Encode = (bytes: Buffer) => string;

@@ -9,7 +9,8 @@ import { machineOutside } from '../../functions/composition.ts';
 import type { DoctorReport } from '../../functions/doctor/finding.ts';
 import { runDoctorCommand } from '../../infra/doctor/command.ts';
 import { takeAwsEnvironment } from '../../infra/local/functions.ts';
-import { startWorld, type World } from '../../infra/local/world.ts';
+import type { World } from '../../infra/local/world.ts';
+import { startWorld } from '../support/scanned-world.ts';
 import { finished, startCommand } from '../support/command.ts';
 import { lockOut } from '../support/doctor-world.ts';
 

@@ -6,7 +6,8 @@ import { after, before, describe, it } from 'node:test';
 
 import { seedFlow, seedFlowRun } from '../../infra/local/prefect-api/seed.ts';
 import { WorldClock } from '../../infra/local/world-clock.ts';
-import { startWorld, type World } from '../../infra/local/world.ts';
+import type { World } from '../../infra/local/world.ts';
+import { startWorld } from '../support/scanned-world.ts';
 import { claimedBy, runInShell, typed, type Placeholder, type Session } from '../support/documented-commands.ts';
 
 interface Expected {

@@ -15,6 +15,7 @@ import { readFlowRun } from '../../infra/local/prefect-api/inspect.ts';
 import type { World } from '../../infra/local/world.ts';
 import { aClock } from '../support/clients.ts';
 import { finished, jsonLines, startCommand } from '../support/command.ts';
+import { heard } from '../support/heard.ts';
 import { aLaptopWorld, seedDueRun } from '../support/laptop-world.ts';
 
 const run = (args: readonly string[], env = {}) => finished(startCommand('infra/local/start.ts', args, env));
@@ -27,6 +28,7 @@ async function play(args: readonly string[], env = {}, clock = systemClock) {
   const write = (text: string): void => void lines.push(text);
   const show = options.output === 'json' ? showLaptopJson(write) : showLaptopText(write);
   const status = await runLaptop(options, { show, signal: new AbortController().signal, env, clock });
+  heard.hear('standard output', lines.join(''));
   return { status, stdout: lines.join('') };
 }
 

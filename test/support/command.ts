@@ -3,6 +3,8 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { text } from 'node:stream/consumers';
 
+import { heard } from './heard.ts';
+
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
 export interface Finished {
@@ -25,6 +27,8 @@ export function startCommand(
 export async function finished(child: ChildProcessWithoutNullStreams): Promise<Finished> {
   const closed = once(child, 'close') as Promise<[number | null]>;
   const [stdout, stderr, [status]] = await Promise.all([text(child.stdout), text(child.stderr), closed]);
+  heard.hear('standard output', stdout);
+  heard.hear('standard error', stderr);
   return { status, stdout, stderr };
 }
 

@@ -12,6 +12,7 @@ import type { PodScriptName } from '../../infra/local/kubernetes-api/scripts.ts'
 import { stepControllers } from '../../infra/local/kubernetes-api/step-controllers.ts';
 import type { World } from '../../infra/local/world.ts';
 import { agentGroup } from '../../infra/rbac.ts';
+import { heard } from './heard.ts';
 
 export interface ExaminationWish {
   /** Over the world's own variables. */
@@ -27,13 +28,15 @@ export interface ExaminationWish {
 export async function examine(world: World, asked: ExaminationWish = {}): Promise<DoctorReport> {
   const env = { ...world.env, ...asked.env };
   takeAwsEnvironment(env);
-  return runDoctor({
+  const report = await runDoctor({
     env,
     wish: { inCluster: false, image: null, ...asked.wish },
     endsAt: new Date(world.clock.now().getTime() + (asked.leftMs ?? 50_000)),
     outside: { ...machineOutside(env), clock: world.clock, ...asked.outside },
     wire: { ...systemWire, ...asked.wire },
   });
+  heard.hear('reports of the doctor', JSON.stringify(report));
+  return report;
 }
 
 /** What an operator's own user may see and the functions need not: quotas, service accounts, Secrets. */

@@ -2,7 +2,8 @@ import { addUser } from '../../infra/local/kubernetes-api/cluster.ts';
 import { seedFlow, seedFlowRun } from '../../infra/local/prefect-api/seed.ts';
 import { writeTemporary } from '../../infra/local/temporary-file.ts';
 import { WorldClock } from '../../infra/local/world-clock.ts';
-import { startWorld, type World, type WorldOptions } from '../../infra/local/world.ts';
+import type { World, WorldOptions } from '../../infra/local/world.ts';
+import { startWorld } from './scanned-world.ts';
 
 /** A world in which nothing happens by itself, and the flags that lead `npm start` to it. */
 export interface LaptopWorld extends AsyncDisposable {

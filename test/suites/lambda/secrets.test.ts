@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 
-import { jsonAnswer, type LocalRequest } from '../../../infra/local/http.ts';
+import { jsonAnswer } from '../../../infra/local/http.ts';
 import { Exhibit } from '../../faults/canaries.ts';
 import type { Invoked } from '../../lambda/execution-environment.ts';
 import { dueRuns, LambdaWorld, unpackedFunctions, type FunctionName } from './lambda-world.ts';
@@ -13,14 +13,6 @@ const allowed: ReadonlySet<string> = new Set([
   'EKS login in authorization to kubernetes',
   'AWS session token in x-amz-security-token to aws',
 ]);
-
-function hear(exhibit: Exhibit, to: string, { method, path, headers, body }: LocalRequest): void {
-  const credential = to === 'aws' ? 'x-amz-security-token' : 'authorization';
-  for (const [name, value] of Object.entries(headers)) {
-    exhibit.add(name === credential ? `${name} to ${to}` : `other headers to ${to}`, value);
-  }
-  exhibit.add(`requests to ${to}`, `${method} ${path} ${body}`);
-}
 
 /** Clean, against a Prefect API that quotes the credential in its refusal, and against one that is away. */
 async function invocations(lambda: LambdaWorld, name: FunctionName, exhibit: Exhibit): Promise<readonly Invoked[]> {
@@ -51,7 +43,7 @@ it('the bundles under the Lambda runtime client let no secret out, but to where 
       exhibit.add('outcomes', JSON.stringify(outcome));
   }
   for (const [to, { exchanges }] of Object.entries({ prefect, kubernetes, aws })) {
-    for (const { request } of exchanges) hear(exhibit, to, request);
+    for (const { request } of exchanges) exhibit.addRequest(to, request);
   }
 
   const logins = kubernetes.exchanges.map(({ request }) => request.headers['authorization'] ?? '');
