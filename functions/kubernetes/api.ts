@@ -5,7 +5,7 @@ import { describeNetworkFailure, type NetworkFailure } from '../network.ts';
 import type { Secret } from '../secret.ts';
 import type { Source } from '../source.ts';
 import { retryAfterOf } from './refusal.ts';
-import { pageBytes, type ApiAnswer, type ApiRequest, type ApiSession } from './session.ts';
+import { AnswerTooLarge, pageBytes, type ApiAnswer, type ApiRequest, type ApiSession } from './session.ts';
 
 /** Longest time for one request other than a create. */
 const requestLimitMs = 20_000;
@@ -91,6 +91,20 @@ export class Api {
       const answer = await this.#answered({ method: 'GET', path, mostBytes: pageBytes, signal });
       if (answer.status !== 429 || tries === throttledTries) return answer;
       await clock.sleep(Math.min(retryAfterOf(answer) ?? 1, longestPauseSeconds) * 1000, signal);
+    }
+  }
+
+  /**
+   * The same for a page that can be asked for in smaller ones; null: it is too large to be held.
+   *
+   * @throws BoundaryError for no answer at all
+   */
+  async readUnlessTooLarge(path: string, signal: AbortSignal): Promise<ApiAnswer | null> {
+    try {
+      return await this.read(path, signal);
+    } catch (error) {
+      if (error instanceof BoundaryError && error.cause instanceof AnswerTooLarge) return null;
+      throw error;
     }
   }
 

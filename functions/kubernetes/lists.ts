@@ -2,9 +2,17 @@ import { BoundaryError } from '../errors.ts';
 import type { JsonObject } from '../core/json.ts';
 import type { Api } from './api.ts';
 import { readListPage, type ListPage } from './list-page.ts';
+import type { ApiAnswer } from './session.ts';
 
 /** Objects of one page. The API server charges a list by the hundred objects, and half a thousand parse in a few ms. */
 const pageSize = 500;
+
+/**
+ * A page that is too large to be held is asked for with a quarter of its objects, and the pages after it with twice as many
+ * each. An object takes at most 1.5 MiB (etcd's limit of a request), so that the smallest page is never too large.
+ */
+const pageLeft = 0.25;
+const pageGrowth = 2;
 
 /** Ten times the Jobs that are planned for; a server that still has another page has no last one. */
 const mostPages = 200;
@@ -24,8 +32,14 @@ export interface ListQuery {
   readonly signal: AbortSignal;
 }
 
-function pathOf({ path, labelSelector, fieldSelector }: ListQuery, next: string): string {
-  const query = new URLSearchParams({ limit: String(pageSize) });
+/** Where a page begins, and how many objects it has. */
+interface PageWish {
+  readonly next: string;
+  readonly limit: number;
+}
+
+function pathOf({ path, labelSelector, fieldSelector }: ListQuery, { next, limit }: PageWish): string {
+  const query = new URLSearchParams({ limit: String(limit) });
   if (labelSelector !== undefined) query.set('labelSelector', labelSelector);
   if (fieldSelector !== undefined) query.set('fieldSelector', fieldSelector);
   if (next !== '') query.set('continue', next);
@@ -42,8 +56,10 @@ async function onePass<T>(api: Api, query: ListQuery, observe: (raw: JsonObject)
   const found: T[] = [];
   const tokens = new Set<string>();
   let next = '';
+  let limit = pageSize;
   do {
-    const answer = await api.read(pathOf(query, next), query.signal);
+    const { answer, taken } = await readLimited(api, query, { next, limit });
+    limit = Math.min(pageSize, taken * pageGrowth);
     if (answer.status === 410) return { kind: 'expired' };
     if (answer.status !== 200) throw api.failure(answer, query.what);
     // Observed page by page, so that a page of several megabytes is gone before the next one comes.
@@ -56,6 +72,20 @@ async function onePass<T>(api: Api, query: ListQuery, observe: (raw: JsonObject)
     tokens.add(next);
   } while (next !== '');
   return { kind: 'whole', found };
+}
+
+/** A page of as many objects as can be held; a token goes on wherever the page before it ended, whatever its limit. */
+async function readLimited(
+  api: Api,
+  query: ListQuery,
+  { next, limit }: PageWish,
+): Promise<{ readonly answer: ApiAnswer; readonly taken: number }> {
+  for (let taken = limit; ; taken = Math.floor(taken * pageLeft)) {
+    const path = pathOf(query, { next, limit: taken });
+    const isLeast = taken * pageLeft < 1;
+    const answer = await (isLeast ? api.read(path, query.signal) : api.readUnlessTooLarge(path, query.signal));
+    if (answer !== null) return { answer, taken };
+  }
 }
 
 /** A token that came before leads in a circle. */

@@ -33,6 +33,13 @@ export interface ApiAnswer {
   readonly body: string;
 }
 
+/** A success that says more than its request wanted to hold. Fewer objects a page may be another matter. */
+export class AnswerTooLarge extends Error {
+  constructor(mostBytes: number) {
+    super(`The answer is larger than ${mostBytes} bytes.`);
+  }
+}
+
 /** How requests reach an API server. Sockets below; a simulation brings its own. */
 export interface ApiSession {
   /** @throws the error of the connection, or the reason of the signal; never for a status. */
@@ -101,7 +108,7 @@ function readAnswer(stream: http2.ClientHttp2Stream, mostBytes: number): Promise
     if (size <= most) return void chunks.push(chunk);
     // Without its words a refusal is still one; half a success is nothing.
     if (isRefusal(head)) settle(head, '');
-    return stream.destroy(new Error(`The answer is larger than ${most} bytes.`));
+    return stream.destroy(new AnswerTooLarge(most));
   });
   stream.on('error', reject);
   // A session can die under a stream without an error of its own: the answer then never begins, or just ends.

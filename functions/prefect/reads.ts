@@ -2,6 +2,7 @@ import type { FlowRun, FlowRunId } from '../core/flow-run.ts';
 import { serves } from '../core/detectors.ts';
 import { claimTokenOf } from '../core/history.ts';
 import type { JsonObject } from '../core/json.ts';
+import { BoundaryError } from '../errors.ts';
 import type { OperationAnswer } from './batch-answer.ts';
 import type { Endpoint, Operation } from './call.ts';
 import type { DueQuery, DueRuns, PrefectOptions, RunParts, RunsRead, UnfinishedRead } from './contract.ts';
@@ -19,6 +20,7 @@ import {
   unfinishedRuns,
   type Audience,
 } from './filters.ts';
+import { AnswerTooLargeError } from './http.ts';
 import type { Membership } from './membership.ts';
 import { parseRuns } from './parse.ts';
 
@@ -43,11 +45,17 @@ const readRunsWhere = (where: JsonObject, order: readonly JsonObject[], parts: R
   variables: { where, order, limit: pageSize, spec: parts.spec === true, marks: parts.marks === true },
 });
 
-/** One more than is taken: whether it comes says whether another poll would find anything. */
-const readDueWhere = (where: JsonObject): Operation => ({
+const readDueWhere = (where: JsonObject, limit: number): Operation => ({
   document: flowRuns,
-  variables: { where, order: oldestFirst, limit: pageSize + 1, spec: true, marks: false },
+  variables: { where, order: oldestFirst, limit, spec: true, marks: false },
 });
+
+/** Run configs are their authors': with enough of them a page is larger than can be held, and a smaller one may not be. */
+const isTooLarge = (error: unknown): boolean =>
+  error instanceof BoundaryError && error.cause instanceof AnswerTooLargeError;
+
+/** Of the runs that a page had when it was too large. */
+const pageLeft = 0.25;
 
 const joined = (reads: readonly RunsRead[]): RunsRead => ({
   runs: reads.flatMap(({ runs }) => runs),
@@ -78,22 +86,25 @@ export class RunReader {
     const audience = await this.#audience(query.signal);
     await this.#membership.enrol(query.signal);
     const filters = [scheduledRuns(audience, query), retryRuns(audience, query), quietClaims(audience, query)];
-    const late =
-      query.lateBefore === null
-        ? []
-        : [readRunsWhere(tooLateRuns(audience, query.lateBefore), oldestFirst, { spec: true })];
-    const operations = [...filters.map(readDueWhere), queueRead(audience, query), ...late];
-    const [first, second, third, queue, ...tooLate] = await this.#ask(operations, query.signal);
+    const late = query.lateBefore === null ? [] : [tooLateRuns(audience, query.lateBefore)];
+    // One more than is taken: whether it comes says whether another poll would find anything.
+    const operationsOf = (limit: number): readonly Operation[] => [
+      ...filters.map((where) => readDueWhere(where, limit + 1)),
+      queueRead(audience, query),
+      ...late.map((where) => readDueWhere(where, limit)),
+    ];
+    const { answers, limit } = await this.#askInPages(operationsOf, query.signal);
+    const [first, second, third, queue, ...tooLate] = answers;
     const kinds = [first, second, third];
     if (kinds.some((answer) => answer?.problems.some(isSchemaMismatch))) {
       return this.#dueRunsOfQueue(queue, audience, query);
     }
     const pages = kinds.map((answer) => this.#rowsOf(answer));
     const [scheduled = nothing, retries = nothing, claims = nothing] = pages.map((rows) =>
-      parseRuns(rows.slice(0, pageSize), query.retryBefore),
+      parseRuns(rows.slice(0, limit), query.retryBefore),
     );
     const beyond = tooLate.map((answer) => parseRuns(this.#rowsOf(answer), query.retryBefore));
-    const more = pages.some((rows) => rows.length > pageSize);
+    const more = pages.some((rows) => rows.length > limit);
     return { scheduled: joined([...beyond, scheduled]), retries, claims, more, source: 'filter', inFront: [] };
   }
 
@@ -176,6 +187,21 @@ export class RunReader {
 
   #ask(operations: readonly Operation[], signal: AbortSignal): Promise<readonly OperationAnswer[]> {
     return this.#endpoint.call({ operations, signal, repeatable: true });
+  }
+
+  /** As many runs of each kind as can be held, down to one. */
+  async #askInPages(
+    operationsOf: (limit: number) => readonly Operation[],
+    signal: AbortSignal,
+    limit = pageSize,
+  ): Promise<{ readonly answers: readonly OperationAnswer[]; readonly limit: number }> {
+    try {
+      return { answers: await this.#ask(operationsOf(limit), signal), limit };
+    } catch (error) {
+      const smaller = Math.floor(limit * pageLeft);
+      if (smaller < 1 || !isTooLarge(error)) throw error;
+      return this.#askInPages(operationsOf, signal, smaller);
+    }
   }
 
   #parsed(rows: readonly unknown[]): RunsRead {

@@ -140,6 +140,18 @@ export const listCases: Readonly<Record<string, ContractCase>> = {
       assert.deepEqual(namesOf(await list(cluster, {})), ['a', 'b', 'bb', 'd', 'e', 'f']);
     },
   },
+  'a continue token goes on where the page before it ended, whatever its limit': {
+    seen: real,
+    run: async (cluster) => {
+      await createJobs(cluster, five);
+      const first = await list(cluster, { limit: '3' });
+      const second = await list(cluster, { limit: '1', continue: tokenOf(first) });
+      const third = await list(cluster, { limit: '4', continue: tokenOf(second) });
+
+      assert.deepEqual([first, second, third].map(namesOf), [['a', 'b', 'c'], ['d'], ['e']]);
+      assert.equal(tokenOf(third), '');
+    },
+  },
   'with a selector nobody counts what is left': {
     seen: real,
     run: async (cluster) => {

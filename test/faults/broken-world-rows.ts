@@ -238,8 +238,8 @@ export const brokenWorldRows: Readonly<Record<number, BrokenRow>> = {
     mistake: 'is content with a list from a cache',
     edit: {
       file: 'functions/kubernetes/lists.ts',
-      from: '{ limit: String(pageSize) }',
-      to: "{ limit: String(pageSize), resourceVersion: '0' }",
+      from: '{ limit: String(limit) }',
+      to: "{ limit: String(limit), resourceVersion: '0' }",
     },
     file: 'time-and-size',
     variant: 'every list is asked for the most recent',

@@ -2,11 +2,13 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 
 import type { JobName } from '../../functions/core/cluster.ts';
+import { runIdLabel } from '../../functions/core/job-identity.ts';
 import { BoundaryError } from '../../functions/errors.ts';
 import type { DeleteAnswer } from '../../functions/kubernetes/contract.ts';
 import { ClusterExam } from '../../functions/kubernetes/examine.ts';
 import { pageBytes, smallAnswerBytes } from '../../functions/kubernetes/session.ts';
 import { constant } from '../../functions/source.ts';
+import type { LocalRequest } from '../../infra/local/http.ts';
 import { STACK } from '../support/builders.ts';
 import { patient } from '../support/clients.ts';
 import { aManifest, NAMESPACE, startClusterWorld, type ClusterWorld } from '../support/cluster-world.ts';
@@ -144,6 +146,40 @@ describe('a page of a list', () => {
     world.api.faults.clear();
     answerAll(world, 200, filled(page, pageBytes + 1));
     await assert.rejects(world.connect().listJobs('a=b', patient()), { code: 'CLUSTER_UNREACHABLE' });
+  });
+
+  /** The limits of the pages that are asked for; a page of more than `most` objects is too large from now on. */
+  function tooLargeBeyond({ api }: ClusterWorld, most: number): readonly number[] {
+    const limits: number[] = [];
+    const body = filled(page, pageBytes + 1);
+    const answer = { status: 200, headers: { 'content-type': 'application/json' }, body };
+    const matches = ({ path }: LocalRequest): boolean => {
+      const limit = Number(new URL(path, 'https://kubernetes.test').searchParams.get('limit'));
+      limits.push(limit);
+      return limit > most;
+    };
+    api.faults.add({ matches, fault: { kind: 'answer', answer }, times: 9 });
+    return limits;
+  }
+
+  it('that is too large is asked for in smaller ones, and the list is whole', async () => {
+    await using world = await startClusterWorld();
+    const names = Array.from({ length: 300 }, (_, n) => `etl-${String(n).padStart(3, '0')}`);
+    for (const name of names) await world.admin.createJob(aManifest(name), patient());
+    const limits = tooLargeBeyond(world, 125);
+
+    const jobs = await world.connect().listJobs(runIdLabel, patient());
+
+    assert.deepEqual(limits, [500, 125, 250, 62, 124]);
+    assert.deepEqual(jobs.map(({ name }) => name).toSorted(), names);
+  });
+
+  it('of one object that is too large ends the list: what is absent from a part of it may be there', async () => {
+    await using world = await startClusterWorld();
+    const limits = tooLargeBeyond(world, 0);
+
+    await assert.rejects(world.connect().listJobs(runIdLabel, patient()), { code: 'CLUSTER_UNREACHABLE' });
+    assert.deepEqual(limits, [500, 125, 31, 7, 1]);
   });
 
   it('that is refused with too many words keeps its status', async () => {
