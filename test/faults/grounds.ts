@@ -3,6 +3,8 @@ import { composeDispatch } from '../../functions/compose-dispatch.ts';
 import { composeReconcile } from '../../functions/compose-reconcile.ts';
 import { machineOutside, type Outside, type Tick } from '../../functions/composition.ts';
 import { describeProblems, parseConfig, type Config } from '../../functions/config.ts';
+import { Secret } from '../../functions/secret.ts';
+import { constant } from '../../functions/source.ts';
 import { createAwsState, type AwsState } from '../../infra/local/aws-api/state.ts';
 import { verifyEksToken } from '../../infra/local/aws-api/eks-token-verifier.ts';
 import { applyManifests, createClusterState } from '../../infra/local/kubernetes-api/cluster.ts';
@@ -49,6 +51,7 @@ const namespace = 'flows';
 const stackId = 'local';
 const clusterName = 'local';
 const accessKey = { id: 'AKIALOCALLOCALLOCAL0', secret: 'local-secret-access-key' };
+const runnerToken = 'canary-runner-token/Kp31';
 
 export function configOf(env: Readonly<Record<string, string>>): Config {
   const parsed = parseConfig(env);
@@ -146,11 +149,16 @@ export function memoryGrounds({ prefectAheadMs = 0, ...outside }: MemoryWish = {
   const relay = new Relay({ now, pause: (ms, gone) => clock.pass(ms, gone) });
   const newId = counter();
   const prefectNow = (): Date => new Date(clock.now().getTime() + prefectAheadMs);
+  const canaries = [accessKey.secret, runnerToken];
   const toPrefect = { relay, now: prefectNow, handle: prefectHandle(prefect) };
   const toCluster = {
     relay,
     now,
-    handle: (...[request, at]: Parameters<typeof toPrefect.handle>) => kubernetesHandle(cluster, request, at),
+    handle: (...[request, at]: Parameters<typeof toPrefect.handle>) => {
+      const login = (request.headers['authorization'] ?? '').replace(/^Bearer /u, '');
+      if (!canaries.includes(login)) canaries.push(login);
+      return kubernetesHandle(cluster, request, at);
+    },
   };
   const start: Grounds['start'] = async (env = {}, machine = clock) => {
     const whole = { ...environment, ...env };
@@ -158,13 +166,13 @@ export function memoryGrounds({ prefectAheadMs = 0, ...outside }: MemoryWish = {
       ...outside,
       clock: machine,
       newId,
+      token: constant(new Secret(runnerToken)),
       openHttp: () => memoryHttp(toPrefect, actor),
       openSession: () => memorySession(toCluster, actor),
     }));
   };
   const down = async (to: Target): Promise<void> => relay.goDown(to);
   const back = async (to: Target): Promise<void> => relay.comeBack(to);
-  const canaries = [accessKey.secret];
   const parts = { clock, prefect, cluster, aws, relay, namespace, stackId, canaries };
   return { ...parts, start, goDown: down, comeBack: back, [Symbol.asyncDispose]: async () => undefined };
 }

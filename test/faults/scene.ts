@@ -21,6 +21,7 @@ import {
 import { Cast, type Part } from './cast.ts';
 import { check } from './checker.ts';
 import type { FunctionName, Functions, Grounds } from './grounds.ts';
+import { keepErrors, keptErrors } from './made-errors.ts';
 import { Onlooker } from './onlooker.ts';
 import type { Match } from './wire-faults.ts';
 import { defaultLimits, type Limits, type Witnessed, type WitnessedInvocation } from './witness.ts';
@@ -71,6 +72,7 @@ export class Scene {
     grounds: Grounds,
     { env = {}, flow = {} }: { env?: Readonly<Record<string, string>>; flow?: SeedFlow } = {},
   ): Promise<Scene> {
+    keepErrors();
     const scene = new Scene(grounds, await grounds.start(env), flow);
     grounds.relay.onApplied = () => scene.#onlooker.look();
     return scene;
@@ -194,7 +196,7 @@ export class Scene {
       lastFaultAt: faults.length === 0 ? null : new Date(Math.max(...faults.map((at) => at.getTime()))),
       endedAt: this.now,
       canaries,
-      outputs: this.outputs,
+      outputs: [...this.outputs, ...keptErrors()],
     };
   }
 
