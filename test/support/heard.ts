@@ -9,6 +9,8 @@ const always: readonly string[] = [
   'runner token in authorization to prefect',
   'login in authorization to kubernetes',
   'AWS session token in x-amz-security-token to aws',
+  // A login is a signed address of STS, with the token among its parameters (aws-iam-authenticator, pkg/token).
+  'AWS session token in authorization to kubernetes',
   // What an operator gives to every flow stands in the flows' Jobs.
   'JOB_ENV value in bodies to kubernetes',
   'JOB_ENV value in Jobs',

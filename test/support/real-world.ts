@@ -8,8 +8,10 @@ import { describeProblems, parseConfig, type Config } from '../../functions/conf
 import type { TickReport } from '../../functions/core/tick-report.ts';
 import { openSession, type ApiSession } from '../../functions/kubernetes/session.ts';
 import { functionLimitMs } from '../../functions/limits.ts';
+import type { HttpTransport } from '../../functions/prefect/http.ts';
 import type { TickEvents } from '../../functions/ticks/ports.ts';
 import { STACK } from './builders.ts';
+import { heard } from './heard.ts';
 import type { EksLogin, RealCluster } from './real-cluster.ts';
 
 /** The machine's time, and what a test adds to it: the cluster's objects grow old without anybody waiting. */
@@ -94,7 +96,34 @@ function asAudited(session: ApiSession, name: FunctionName): ApiSession {
   return { ...session, send: async (request) => session.send({ ...request, headers: audited(request.headers) }) };
 }
 
-/** Both functions as Lambda composes them, each in a container of its own, on a real control plane. */
+/** Keeps what the functions really send to the API server, whatever stands between. */
+const heardSession = (session: ApiSession): ApiSession => ({
+  ...session,
+  send: async (request) => {
+    heard.hearRequest('kubernetes', { body: '', ...request });
+    return session.send(request);
+  },
+});
+
+const heardHttp = (transport: HttpTransport): HttpTransport => ({
+  close: () => transport.close(),
+  post: async (request) => {
+    const { pathname, search } = new URL(request.url);
+    heard.hearRequest('prefect', { ...request, method: 'POST', path: `${pathname}${search}` });
+    return transport.post(request);
+  },
+});
+
+/** Nothing that a tick sent or reported holds a secret of its own, but where it has to go. */
+function judge(report: TickReport, { secretAccessKey, sessionToken }: EksLogin, { jobEnv }: Config): void {
+  heard.confide('AWS secret key', secretAccessKey);
+  heard.confide('AWS session token', sessionToken);
+  for (const value of Object.values(jobEnv)) heard.confide('JOB_ENV value', value);
+  heard.hear('reports', JSON.stringify(report));
+  heard.judge();
+}
+
+/** Both functions as Lambda composes them, each in a container of its own, on a real control plane; each tick is looked through for secrets. */
 export function realFunctions(options: RealFunctionsOptions): RealFunctions {
   const { eks, clock, loginClock = systemClock, openHttp, around = (session) => session } = options;
   const config = configOf(options);
@@ -104,12 +133,14 @@ export function realFunctions(options: RealFunctionsOptions): RealFunctions {
     loginClock,
     newId: randomUUID,
     env: { AWS_REGION: eks.region },
-    openHttp,
-    openSession: (address) => around(asAudited(openSession(address), name)),
+    openHttp: (ca) => heardHttp(openHttp(ca)),
+    openSession: (address) => around(asAudited(heardSession(openSession(address)), name)),
   });
   const invoke = (tick: Tick) => async (): Promise<TickReport> => {
     const endsAt = new Date(clock.now().getTime() + functionLimitMs);
-    return tick({ endsAt, requestId: randomUUID() }, silent);
+    const report = await tick({ endsAt, requestId: randomUUID() }, silent);
+    judge(report, eks, config);
+    return report;
   };
   return {
     dispatch: invoke(composeDispatch(config, outsideOf('dispatch'))),

@@ -8,6 +8,8 @@ import { seedFlow, seedFlowRun, seedTenant } from '../../../infra/local/prefect-
 import { startPrefectApi, type PrefectApi } from '../../../infra/local/prefect-api/server.ts';
 import { createPrefectState } from '../../../infra/local/prefect-api/state.ts';
 import { agentGroup, rbacOf } from '../../../infra/rbac.ts';
+import { heard } from '../../support/heard.ts';
+import { hearServers, type HeardServers } from '../../support/scanned-world.ts';
 import { startEksProxy } from './eks-proxy.ts';
 import { startEmulator, type Emulator } from './emulator.ts';
 
@@ -35,6 +37,16 @@ export interface AwsWorld extends AsyncDisposable {
   aws(service: string, request: AwsRequest): Promise<Record<string, unknown>>;
   /** The id of a run that is due. */
   seedDueRun(): string;
+  /** Throws when the runner token, or a login to the cluster, stands where it must not. The world's end does so too. */
+  judge(): void;
+}
+
+/** What came to the servers so far, and what `serverless` has said; then that is forgotten. */
+function judge(servers: HeardServers): void {
+  heard.confide('runner token', token);
+  hearServers(servers);
+  heard.judge();
+  for (const { exchanges } of [servers.prefect, servers.kubernetes]) exchanges.splice(0);
 }
 
 const now = (): Date => new Date();
@@ -114,6 +126,10 @@ export async function startAwsWorld({ policies }: { readonly policies: boolean }
       const flowId = seedFlow(prefect.state, { name: 'nightly', runConfig }, now());
       return seedFlowRun(prefect.state, { flowId, runConfig }, now());
     },
-    [Symbol.asyncDispose]: async () => parts.disposeAsync(),
+    judge: () => judge({ prefect, kubernetes }),
+    [Symbol.asyncDispose]: async () => {
+      await parts.disposeAsync();
+      judge({ prefect, kubernetes });
+    },
   };
 }

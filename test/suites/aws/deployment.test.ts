@@ -86,7 +86,14 @@ describe('a stack on an emulator of AWS', () => {
     assert.equal(jobs(), 2);
     assert.match(lines, /tick_finished/u);
     assert.match(lines, /tick_started/u);
-    assert.ok(!lines.includes(token));
+  });
+
+  it('has let no secret out so far, and would not hide one', async () => {
+    world.judge();
+    const answer = await fetch(`${prefect.url}?token=${token}`, { method: 'POST' });
+    await answer.text();
+    assert.throws(() => world.judge(), /runner token in addresses to prefect/u);
+    prefect.exchanges.splice(0);
   });
 
   it('is removed', async () => {

@@ -7,7 +7,8 @@ import type { Job } from '../../../infra/local/kubernetes-api/objects.ts';
 import { listJobs } from '../../../infra/local/kubernetes-api/state.ts';
 import { stepControllers } from '../../../infra/local/kubernetes-api/step-controllers.ts';
 import { readFlowRun, type FlowRunView } from '../../../infra/local/prefect-api/inspect.ts';
-import { startWorld, type World } from '../../../infra/local/world.ts';
+import type { World } from '../../../infra/local/world.ts';
+import { startWorld } from '../../support/scanned-world.ts';
 import { WorldClock } from '../../../infra/local/world-clock.ts';
 import type { Finished } from '../../support/command.ts';
 import { startMachine, type Machine } from './machine.ts';
@@ -34,11 +35,11 @@ export interface FlowWorld extends AsyncDisposable {
   readonly clientEnv: Readonly<Record<string, string>>;
 }
 
-/** Starts a world whose functions serve the label `k8s`. One at a time. */
-export async function startFlowWorld(): Promise<FlowWorld> {
+/** Starts a world whose functions serve the label `k8s`. One at a time. `besides` says where secrets may go besides. */
+export async function startFlowWorld(besides: readonly string[] = []): Promise<FlowWorld> {
   await using started = new AsyncDisposableStack();
   const clock = new WorldClock(new Date(), { flows: true });
-  const world = started.use(await startWorld({ clock, env: { AGENT_LABELS: 'k8s' } }));
+  const world = started.use(await startWorld({ clock, besides, env: { AGENT_LABELS: 'k8s' } }));
   const machine = started.use(await startMachine());
   const apiKey = world.aws.state.secrets.get(world.env['RUNNER_TOKEN_SECRET_ARN'] ?? '') ?? '';
   const clientEnv = {

@@ -8,6 +8,7 @@ import { applyManifests } from '../../../infra/local/kubernetes-api/cluster.ts';
 import { listJobs } from '../../../infra/local/kubernetes-api/state.ts';
 import { seedFlowRun } from '../../../infra/local/prefect-api/seed.ts';
 import type { Finished } from '../../support/command.ts';
+import { tokenInJobs } from '../../support/heard.ts';
 import { jobsOf, runIn, scheduleRun, settleCluster, startFlowWorld, type FlowWorld } from './flow-world.ts';
 import { runJob } from './kubelet.ts';
 
@@ -53,7 +54,8 @@ function keepBusy({ world }: FlowWorld, polls: number): void {
 
 describe('the real agent of Prefect 1.4.1 on the local servers', () => {
   it('polls ten times and sweeps once without a complaint, over Jobs of ours and of its own', async () => {
-    await using at = await startFlowWorld();
+    // The peer writes its API key into its Jobs (prefect 1.4.1, agent/kubernetes/agent.py); ours refer to a Secret.
+    await using at = await startFlowWorld(tokenInJobs);
     const done = await scheduleRun(at, 'hello_k8s.py');
     const waiting = await scheduleRun(at, 'failing.py');
     await at.functions.dispatch();
