@@ -73,7 +73,7 @@ describe('.ci/run', () => {
         '== FAILED: tests: npm test',
         '✖ failing tests:',
         '✖ a test of it',
-        '== FAILED: soak, fixed seeds: npm run --silent soak -- --seed 1 --seeds 150',
+        '== FAILED: soak, fixed seeds: npm run --silent soak -- --seed 1 --seeds 150 --complete',
         'seed 7 violates F',
         last.find((line) => line.startsWith('== FAILED: soak, fresh seeds')),
         'seed 7 violates F',

@@ -7,23 +7,10 @@ import { faultRows } from '../../infra/readme/fault-rows.ts';
 import { drawScenario } from './draw-scenario.ts';
 import { namedScenarios, scenariosOfRows } from './named-scenarios.ts';
 import { simulate, type SimulationResult } from './simulate.ts';
+import { shownElsewhere, unreachable } from './unhit.ts';
 
 /** Enough of them for every row below; `npm run soak` goes on where they end. */
 const seeds = Array.from({ length: 40 }, (_, place) => place + 1);
-
-/** Rows that a simulation cannot show, and why; the suites of the fault matrix play them. */
-const shownElsewhere: Readonly<Record<number, string>> = {
-  46: 'the functions never ask for an old list, so nothing here may serve one',
-  47: 'five thousand due runs are a question of size, not of order',
-  52: 'the seeds themselves',
-};
-
-/** Rules that nothing in these worlds reaches, in their order. */
-const unreachable: Readonly<Record<string, string>> = {
-  'already-over':
-    'only the unfinished runs are asked for: a server that answers with a finished one contradicts itself',
-  'claimed-by-somebody-else': 'one stack alone lives in these worlds',
-};
 
 describe('the named scenarios', () => {
   for (const [rule, scenario] of Object.entries(namedScenarios)) {

@@ -10,13 +10,14 @@ Usage: npm run soak [-- OPTION...]
   --runs N          flow runs of each seed, 1 to 200 (default: 6)
   --hours H         virtual hours of each seed, 0.5 to 48 (default: 0.5); faults come in the first half
   --workers W       processes side by side (default: one for each processor)
+  --complete        fail when a reconcile rule or a fault row was hit by neither these seeds nor a named scenario
   --json            nothing but one JSON object a line: the beginning, each failing seed, and the sum
   --help            this text
   --version         the version
 
 The last line is the sum, as JSON. A failing seed prints itself, the invariant, and the shortest history that was found.
 
-Exit status: 0 without a violation, 1 with one, 2 for bad usage, 70 when the simulation itself breaks, 130 after Ctrl-C.
+Exit status: 0 without a violation, 1 with one, 2 for bad usage, 70 when the simulation itself breaks or is not complete, 130 after Ctrl-C.
 Writes no files.
 `;
 
@@ -33,6 +34,8 @@ export interface SoakOptions {
   readonly hours: number;
   /** Null: one for each processor. */
   readonly workers: number | null;
+  /** Whether every rule and row must have been hit. */
+  readonly complete: boolean;
   readonly json: boolean;
 }
 
@@ -46,6 +49,7 @@ function parseFlags(args: readonly string[]) {
       runs: { type: 'string', default: '6' },
       hours: { type: 'string', default: '0.5' },
       workers: { type: 'string' },
+      complete: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
       version: { type: 'boolean', default: false },
@@ -70,7 +74,7 @@ function numberIn(text: string, { flag, least, most }: Range, pattern = /^\d+$/u
 
 /** @throws UsageError, with one sentence. */
 export function parseOptions(args: readonly string[]): Options {
-  const { help, version, json, ...texts } = parseFlags(args);
+  const { help, version, complete, json, ...texts } = parseFlags(args);
   if (help) return { kind: 'help' };
   if (version) return { kind: 'version' };
   return {
@@ -80,6 +84,7 @@ export function parseOptions(args: readonly string[]): Options {
     runs: numberIn(texts.runs, { flag: 'runs', least: 1, most: 200 }),
     hours: numberIn(texts.hours, { flag: 'hours', least: 0.5, most: 48 }, /^\d+(?:\.\d+)?$/u),
     workers: texts.workers === undefined ? null : numberIn(texts.workers, { flag: 'workers', least: 1, most: 64 }),
+    complete,
     json,
   };
 }

@@ -4,6 +4,7 @@ import { availableParallelism } from 'node:os';
 import { versionOfPackage } from '../../infra/local/version.ts';
 import { parseOptions, usage, UsageError, type SoakOptions } from './options.ts';
 import { addSeed, emptyTally, exitStatus, type SeedResult, type Tally } from './tally.ts';
+import { unhit } from './unhit.ts';
 
 const write = (text: string): void => void process.stdout.write(text);
 
@@ -66,6 +67,15 @@ function begin({ seed, seeds, json }: SoakOptions): void {
   write(json ? `${JSON.stringify({ event, seed, seeds })}\n` : `${seeds} seeds from ${seed} on\n`);
 }
 
+/** @throws Error of a whole soak that left something out: it has found no violation, and has not looked everywhere. */
+function assertComplete(tally: Tally): void {
+  const left = unhit(tally);
+  if (left.length > 0)
+    throw new Error(
+      `Neither these seeds nor a named scenario of test/soak/named-scenarios.ts hit: ${left.join(', ')}.`,
+    );
+}
+
 async function main(args: readonly string[]): Promise<number> {
   const options = parseOptions(args);
   if (options.kind !== 'soak') {
@@ -77,7 +87,9 @@ async function main(args: readonly string[]): Promise<number> {
   begin(options);
   const tally = await soak(options, controller.signal);
   write(`${JSON.stringify(tally)}\n`);
-  return exitStatus(tally, controller.signal.aborted);
+  const status = exitStatus(tally, controller.signal.aborted);
+  if (options.complete && status === 0) assertComplete(tally);
+  return status;
 }
 
 // Whoever reads our output may stop reading.
