@@ -147,13 +147,13 @@ export const isNewestOfRunning = (observed: JobCase): boolean =>
   observed.run?.state === 'Running' && isLastWord(observed) && !observed.siblings.some(isActive);
 /**
  * The run waits for the first pod of this Job: its claim's, or that of a task retry, which wrote no state. Once a pod of
- * a Running run has failed, an older one may still run on a node that does not answer.
+ * a Running run has failed, or is being ended beside a new one, it may still run on a node that does not answer.
  */
 export const isAwaited = (observed: JobCase): boolean => {
   const { run, job, siblings } = observed;
   if (isOfTheClaim(observed)) return true;
   const isOnlyActive = isLastWord(observed) && siblings.filter(isActive).length === 1;
-  return run?.state === 'Running' && isOnlyActive && job.failedPods === 0;
+  return run?.state === 'Running' && isOnlyActive && job.failedPods === 0 && job.podsEver <= 1;
 };
 /** When the wait for the first pod began: a Job that has had one for hours did not wait since it was made. */
 export const waitsSince = ({ run, job, diagnosis }: JobCase): Date =>

@@ -21,6 +21,9 @@ import type {
   WitnessedState,
 } from './witness.ts';
 
+/** A period of reconcile. */
+const tickMs = 60_000;
+
 interface Scene {
   readonly witnessed: Witnessed;
   readonly limits: Limits;
@@ -164,7 +167,8 @@ function workAfterCancel({ run, witnessed, limits }: Scene): readonly string[] {
     if (asked === undefined) return endedAt;
     return endedAt === null || asked.at < endedAt ? asked.at : endedAt;
   };
-  const began = atWork.filter(({ startedAt }) => msBetween(since, startedAt) > limits.quietAgeMs);
+  // A Job made as the cancel came may be deleted at that age, and the tick that sees it is at most a period later.
+  const began = atWork.filter(({ startedAt }) => msBetween(since, startedAt) > limits.quietAgeMs + tickMs);
   const claimedAfter = run.history.filter(
     (row) => row.state === 'Submitted' && isOurs(row, witnessed.stackId) && row.at > since,
   );

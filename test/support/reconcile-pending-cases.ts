@@ -64,6 +64,12 @@ export const pendingCases: Record<string, Case> = {
     pods: [aWaitingPod('ImagePullBackOff')],
     want: 'wait waiting-to-start',
   },
+  'an image that does not come, for a new pod beside one that is being ended: that one may still run': {
+    run: atWork,
+    jobs: [aJob({ podsEver: 2 })],
+    pods: [aWaitingPod('ImagePullBackOff')],
+    want: 'wait waiting-to-start',
+  },
   'a pending pod of a task retry, beyond its grace': {
     run: atWork,
     jobs: [aJob({ createdAt: at('-61m') })],
