@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -28,3 +29,12 @@ export function readRepository(): Sources {
 /** The sources among them that Node runs. */
 export const codeAmong = (sources: Sources): Sources =>
   new Map([...sources].filter(([path]) => /\.(?:ts|cts|cjs|mjs)$/u.test(path)));
+
+/** What git keeps in `folder` although it is to be ignored there; nothing where git is not, as in an unpacked archive. */
+export function trackedThoughIgnored(folder: string): readonly string[] {
+  const { stdout } = spawnSync('git', ['ls-files', '--cached', '--ignored', '--exclude-standard'], {
+    cwd: folder,
+    encoding: 'utf8',
+  });
+  return (stdout ?? '').split('\n').filter((path) => path !== '');
+}
