@@ -24,6 +24,9 @@ const forms: readonly RegExp[] = [
   /(?<before>-----BEGIN [A-Z ]{0,32}PRIVATE KEY-----)[^-]*/gu,
 ];
 
+/** Nothing that consists of these alone has one of the forms. Most texts of an answer are such: ids and the names of states. */
+const oneWord = /^[\w-]*$/u;
+
 /** A text of others without what looks like a credential, whosever it is. */
 export const withoutCredentials = (text: string): string =>
-  forms.reduce((kept, form) => kept.replaceAll(form, `$<before>${hidden}`), text);
+  oneWord.test(text) ? text : forms.reduce((kept, form) => kept.replaceAll(form, `$<before>${hidden}`), text);

@@ -38,6 +38,9 @@ export interface JobSnapshot {
   readonly failedPods: number;
 }
 
+/** A Job that works, or that would if it were not suspended. */
+export const isActive = ({ phase }: JobSnapshot): boolean => phase === 'active' || phase === 'suspended';
+
 /** State of one container, init or not, as the kubelet reported it last. */
 export interface ContainerSnapshot {
   readonly name: string;

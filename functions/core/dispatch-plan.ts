@@ -1,10 +1,11 @@
 import type { V1Job } from '@kubernetes/client-node';
 
-import type { JobSnapshot } from './cluster.ts';
+import { isActive, type JobSnapshot } from './cluster.ts';
 import type { FlowRun } from './flow-run.ts';
 import { claimsOf, claimTokenOf, effectiveState, isCancelled, leaseIsOver, type ClaimToken } from './history.ts';
 import { isJsonObject, type JsonObject } from './json.ts';
 import { isTakenOver } from './ownership.ts';
+import { Slots, type AskedJob } from './slots.ts';
 
 /** How a due run came to the poll: scheduled, Running with a due task retry, or claimed by this stack and quiet since. */
 export type DueKind = 'scheduled' | 'retry' | 'claim';
@@ -79,10 +80,10 @@ export interface Hold {
 export type DispatchDecision = Submit | Reject | Hold;
 
 export interface DispatchInput {
-  /** Jobs that this tick created for the pages it read before; they count for MAX_PER_TICK. */
-  readonly createdBefore?: number;
+  /** What this tick has asked for on the pages it read before. */
+  readonly asked?: readonly AskedJob[];
   readonly due: readonly DueRun[];
-  /** Every Job in the namespace that carries a flow run id, whoever made it. */
+  /** Every Job in the namespace that carries a flow run id, whoever made it; those asked for may be missing. */
   readonly jobs: readonly JobSnapshot[];
   readonly policy: DispatchPolicy;
   readonly now: Date;
@@ -113,51 +114,6 @@ interface HoldRule {
   /** The rule holds all runs with this label. */
   readonly fullLabel?: (observed: Observed) => string | null;
 }
-
-/** Free places, by the stack and by label; taken in the order of the plan. */
-class Slots {
-  readonly #policy: DispatchPolicy;
-  #free: number;
-  #left: number;
-  readonly #byLabel: Map<string, number>;
-
-  constructor(input: DispatchInput) {
-    this.#policy = input.policy;
-    const active = input.jobs.filter((job) => job.stackId === input.policy.stackId && isActive(job));
-    this.#free = input.policy.maxInFlight - active.length;
-    this.#left = input.policy.maxPerTick - (input.createdBefore ?? 0);
-    this.#byLabel = new Map(input.policy.labelLimits);
-    for (const job of active) this.#takeLabels(job.runLabels);
-  }
-
-  get free(): boolean {
-    return this.#free > 0;
-  }
-
-  get leftThisTick(): boolean {
-    return this.#left > 0;
-  }
-
-  /** The first label of these whose cap is reached, or null. */
-  fullLabel(labels: readonly string[]): string | null {
-    return labels.find((label) => (this.#byLabel.get(label) ?? 1) <= 0) ?? null;
-  }
-
-  take(labels: readonly string[]): void {
-    this.#free -= 1;
-    this.#left -= 1;
-    this.#takeLabels(labels);
-  }
-
-  #takeLabels(labels: readonly string[]): void {
-    for (const label of labels) {
-      const cap = this.#policy.labelLimits.get(label);
-      if (cap !== undefined) this.#byLabel.set(label, (this.#byLabel.get(label) ?? cap) - 1);
-    }
-  }
-}
-
-const isActive = (job: JobSnapshot): boolean => job.phase === 'active' || job.phase === 'suspended';
 
 /** The n-th re-claim of a key waits 2^(n-1) minutes, at most 15, from the claim before it (protocol rule 10). */
 function backOffEnds({ run, token, input }: Observed): Date | null {
@@ -365,7 +321,7 @@ function decide(observed: Observed): DispatchDecision {
  */
 export function planDispatch(input: DispatchInput): readonly DispatchDecision[] {
   const jobsOf = Map.groupBy(input.jobs, (job) => job.runId);
-  const slots = new Slots(input);
+  const slots = new Slots(input.policy, input.jobs, input.asked ?? []);
   return input.due
     .map(({ kind, run }) => ({ kind, run, startAt: startTimeOf(run, kind, input.now) }))
     .toSorted((a, b) => a.startAt.getTime() - b.startAt.getTime() || (a.run.id < b.run.id ? -1 : 1))

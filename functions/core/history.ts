@@ -110,6 +110,15 @@ export function lastRow(history: readonly StateRow[]): StateRow | null {
   return inOrder(history).at(-1) ?? null;
 }
 
+/**
+ * True while the run has never been anything but Scheduled, as it is created (PrefectHQ/server, api/runs.py:
+ * create_flow_run). Then no Job was made for it: an agent's Submitted is a row of the history before its Job exists
+ * (protocol rule 7; prefect 1.4.1, agent/agent.py). False for a history that was not read.
+ */
+export function isUntouched({ history }: { readonly history: readonly StateRow[] }): boolean {
+  return history.length > 0 && history.every(({ state }) => state === 'Scheduled');
+}
+
 /** Claims of this stack, oldest first, each with its token and the time the database gave it. */
 export function claimsOf(
   history: readonly StateRow[],

@@ -1,4 +1,4 @@
-import type { ClusterEvent, JobSnapshot, PodSnapshot } from './cluster.ts';
+import { isActive, type ClusterEvent, type JobSnapshot, type PodSnapshot } from './cluster.ts';
 import { isFinished, type FlowRun, type FlowRunId, type StateRow } from './flow-run.ts';
 import { claimsOf, type ClaimToken } from './history.ts';
 import type { EventEntry } from './event-log.ts';
@@ -132,7 +132,6 @@ export interface JobRule {
 }
 
 export const ageMs = (instant: Date, now: Date): number => now.getTime() - instant.getTime();
-export const isActive = (job: JobSnapshot): boolean => job.phase === 'active' || job.phase === 'suspended';
 export const isCancelRow = (row: StateRow | null): boolean => row?.state === 'Cancelled' || row?.state === 'Cancelling';
 export const rowAt = (row: StateRow): Date => new Date(row.createdMicros / 1000);
 export const minutes = (ms: number): string => `${Math.round(ms / 60_000)} min`;

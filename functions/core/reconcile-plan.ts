@@ -1,4 +1,4 @@
-import type { ClusterEvent, JobSnapshot, PodSnapshot } from './cluster.ts';
+import { isActive, type ClusterEvent, type JobSnapshot, type PodSnapshot } from './cluster.ts';
 import { untoldDecision, untoldEvents } from './event-log.ts';
 import { isFinished, type FlowRun } from './flow-run.ts';
 import { claimTokenOf, effectiveState } from './history.ts';
@@ -10,7 +10,6 @@ import {
   type ReconcileInput,
   type JobCase,
   type JobRule,
-  isActive,
   isOwnRun,
   wait,
   type RunCase,

@@ -1,10 +1,10 @@
+import { isActive } from './cluster.ts';
 import { isFinished } from './flow-run.ts';
 import { leaseIsOver } from './history.ts';
 import {
   type JobCase,
   type JobRule,
   ageMs,
-  isActive,
   isCancelRow,
   rowAt,
   minutes,

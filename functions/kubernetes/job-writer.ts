@@ -28,6 +28,9 @@ interface CreateOptions {
   readonly dryRun?: 'All';
 }
 
+/** The API server shall judge every field, also one that no model knows. */
+const strictly = '?fieldValidation=Strict';
+
 /**
  * Of what was created only the UID is read, and the Job is sent back with its defaults, several times as long. A refusal is a
  * Status as ever (kubernetes 1.35, apiserver, endpoints/handlers/response.go).
@@ -49,9 +52,7 @@ export class JobWriter {
   }
 
   async create(job: V1Job, signal: AbortSignal, options: CreateOptions = {}): Promise<CreateAnswer> {
-    // The API server shall judge every field, also one that no model knows.
-    const query = new URLSearchParams({ fieldValidation: 'Strict', ...options });
-    const path = `${this.#jobs}?${query.toString()}`;
+    const path = `${this.#jobs}${strictly}${options.dryRun === undefined ? '' : `&dryRun=${options.dryRun}`}`;
     const headers = { accept: metadataAlone };
     const answer = await this.#send({ method: 'POST', path, body: JSON.stringify(job), headers, signal });
     if ('kind' in answer) return answer;

@@ -21,6 +21,11 @@ type Creating = Promise<Reception>;
 
 const unknownYet: Creating = Promise.resolve('slow');
 
+const nothingRead: TimedRead = { at: new Date(0), runs: new Map() };
+
+/** While the poll is younger than this, the next wave will find it fresh enough and is not read ahead. */
+const longFreshMs = freshMs / 2;
+
 /**
  * Claims and verifies in waves: the verifying read of one wave is the fresh read of the next (protocol rules 5 to 7).
  * While the API server takes everything at once, the next wave is claimed during the creates of the last one; otherwise
@@ -31,7 +36,8 @@ export class ClaimWaves {
   readonly #deps: WaveDeps;
   readonly #settings: WaveSettings;
   readonly #creates: WaveCreates;
-  #read: TimedRead = { at: new Date(0), runs: new Map() };
+  #polled: TimedRead = nothingRead;
+  #read: TimedRead = nothingRead;
   #pace: Pace = startingPace;
   #lastWaveMs = firstWaveMs;
   /** The creates of the last two waves, the older one first. */
@@ -61,9 +67,9 @@ export class ClaimWaves {
     return this.#waiting;
   }
 
-  /** Claims the items of one plan, found by `start`, and returns when everything of them is created and settled. */
+  /** Claims the items of one plan, found by `start`; returns when the last are claimed, their creates under way. */
   async run(items: readonly WaveItem[], start: TimedRead): Promise<void> {
-    this.#read = start;
+    this.#polled = start;
     let rest = items;
     while (rest[0] !== undefined && (await this.#mayClaimNow())) {
       await this.#deps.budget.wait(rest[0].startAt);
@@ -75,14 +81,22 @@ export class ClaimWaves {
       rest = rest.slice(due.length);
       await this.#wave(due, rest);
     }
-    await Promise.all(this.#creating);
     this.#hold(rest);
   }
 
-  /** At most two waves are claimed and not created, and one where the last but one met anything but Jobs at once. */
-  async #mayClaimNow(): Promise<boolean> {
+  /** Resolves when at most the last wave is still created, or none where the last but one met anything but Jobs at once. */
+  async nearlySettled(): Promise<void> {
     const [before, last] = this.#creating;
     if ((await before) === 'slow') await last;
+  }
+
+  /** Resolves when everything that was claimed is created and settled. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#creating);
+  }
+
+  async #mayClaimNow(): Promise<boolean> {
+    await this.nearlySettled();
     return this.#mayClaim();
   }
 
@@ -126,7 +140,8 @@ export class ClaimWaves {
     { rest, begun }: { readonly rest: readonly WaveItem[]; readonly begun: number },
   ): Promise<void> {
     await this.#claim(ready.filter((item) => item.mode === 'claim'));
-    await this.#readAgain([...ready, ...rest.slice(0, this.#pace.size)]);
+    const next = this.#ageOf(this.#polled) < longFreshMs ? [] : rest.slice(0, this.#pace.size);
+    await this.#readAgain([...ready, ...next]);
     const creating = this.#create(ready, begun);
     // A fault of ours is thrown where it is awaited; until then it must not end the process.
     creating.catch(() => undefined);
@@ -143,6 +158,10 @@ export class ClaimWaves {
     this.#lastWaveMs = Math.max(1_000, this.#deps.now().getTime() - begun);
   }
 
+  #ageOf({ at }: TimedRead): number {
+    return this.#deps.now().getTime() - at.getTime();
+  }
+
   async #readAgain(items: readonly WaveItem[]): Promise<void> {
     const at = this.#deps.now();
     const ids = items.map((item) => item.run.id);
@@ -152,10 +171,13 @@ export class ClaimWaves {
 
   /** The items that are still what the plan saw, on a read at most 2 s old. */
   async #freshen(due: readonly WaveItem[]): Promise<readonly WaveItem[]> {
-    const age = this.#deps.now().getTime() - this.#read.at.getTime();
-    if (age > freshMs || due.some(({ run }) => !this.#read.runs.has(run.id))) await this.#readAgain(due);
+    const isFresh = (read: TimedRead): boolean =>
+      this.#ageOf(read) <= freshMs && due.every(({ run }) => read.runs.has(run.id));
+    const known = [this.#read, this.#polled].find(isFresh);
+    if (known === undefined) await this.#readAgain(due);
+    const { runs } = known ?? this.#read;
     return due.filter((item) => {
-      const fresh = this.#read.runs.get(item.run.id);
+      const fresh = runs.get(item.run.id);
       const same = fresh !== undefined && sameTruth(item.run, fresh);
       if (!same) this.#deps.report(outcomeOf(item, 'superseded', 'the run changed before it was claimed'));
       return same;

@@ -1,5 +1,5 @@
 import { runIdSelector } from '../core/job-identity.ts';
-import { isActive } from '../core/reconcile-case.ts';
+import { isActive } from '../core/cluster.ts';
 import type { Budget } from './budget.ts';
 import type { Confirm, Intent } from './guarded-write.ts';
 import type { ReconcileCluster } from './ports.ts';

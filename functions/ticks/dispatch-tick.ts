@@ -6,8 +6,10 @@ import {
   type DueRun,
   type JobDraft,
 } from '../core/dispatch-plan.ts';
+import type { JobSnapshot } from '../core/cluster.ts';
 import { detectHidden } from '../core/detectors.ts';
 import type { FlowRun, FlowRunId } from '../core/flow-run.ts';
+import { isUntouched } from '../core/history.ts';
 import { anyRunSelector } from '../core/job-identity.ts';
 import type { Outcome, TickReport } from '../core/tick-report.ts';
 import type { RefusalClass } from '../kubernetes/contract.ts';
@@ -40,6 +42,12 @@ interface Waves {
   readonly creates: WaveCreates;
 }
 
+/** The Jobs of the namespace, and when they were asked for. */
+interface JobList {
+  readonly at: Date;
+  readonly jobs: readonly JobSnapshot[];
+}
+
 /** Something that is so because it is configured so, and that somebody should look at. */
 export interface StandingWarning {
   readonly rule: string;
@@ -70,6 +78,9 @@ const roundMs = 20_000;
 
 const listLimitMs = 30_000;
 
+/** How long a list may serve the pages that come after it: a Job that ended since keeps its place that long. */
+const listFreshMs = 10_000;
+
 const dueRuns = (due: DueRuns): readonly DueRun[] =>
   (['scheduled', 'retry', 'claim'] as const).flatMap((kind: DueKind) =>
     readOf(due, kind).runs.map((run) => ({ kind, run })),
@@ -91,6 +102,7 @@ class DispatchTick {
   readonly #said = new Set<string>();
   #cluster: Cluster | null = null;
   #waves: Waves | null = null;
+  #list: JobList | null = null;
 
   constructor(deps: Deps, settings: DispatchSettings, invocation: Invocation) {
     this.#deps = deps;
@@ -116,20 +128,36 @@ class DispatchTick {
     });
   }
 
+  async #rounds(): Promise<TickReport['problem']> {
+    try {
+      await this.#pages();
+    } finally {
+      // Nothing outlives the handler, whatever ended the rounds (protocol rule 8).
+      await this.#waves?.claims.settled();
+    }
+    return this.#waves === null ? null : problemOf(this.#waves.creates);
+  }
+
   /**
    * A poll returns at most 500 runs of a kind: while more are waiting, it is asked again when some were created, or when
-   * runs of a label that has reached its cap filled the page.
+   * runs of a label that has reached its cap filled the page. Meanwhile the last wave of the page before is created.
    */
-  async #rounds(): Promise<TickReport['problem']> {
-    for (;;) {
+  async #pages(): Promise<void> {
+    let goesOn = true;
+    while (goesOn) {
       const readAt = this.#deps.clock.now();
       const { runs, more } = await this.#poll(readAt);
-      if (runs.length === 0) return null;
+      if (runs.length === 0) return;
       const before = this.#progress();
-      const problem = await this.#dispatch(runs, readAt);
-      const goesOn = more && this.#progress() > before && this.#budget.leftMs() > roundMs;
-      if (problem !== null || !goesOn || this.#leftThisTick() === 0) return problem;
+      const waves = await this.#dispatch(runs, readAt);
+      goesOn = more && (await this.#isWorthAnotherPoll(waves, before));
     }
+  }
+
+  async #isWorthAnotherPoll({ claims, creates }: Waves, before: number): Promise<boolean> {
+    if (this.#progress() === before) await claims.settled();
+    const isFull = creates.asked.length >= this.#settings.policy.maxPerTick;
+    return problemOf(creates) === null && !isFull && this.#progress() > before && this.#budget.leftMs() > roundMs;
   }
 
   async #policy(): Promise<DispatchPolicy> {
@@ -142,10 +170,6 @@ class DispatchTick {
 
   #progress(): number {
     return this.#record.countOf('created') + this.#fullLabels.size;
-  }
-
-  #leftThisTick(): number {
-    return Math.max(0, this.#settings.policy.maxPerTick - this.#record.countOf('created'));
   }
 
   async #openCluster(): Promise<Cluster> {
@@ -214,35 +238,38 @@ class DispatchTick {
     }
   }
 
-  async #dispatch(due: readonly DueRun[], readAt: Date): Promise<TickReport['problem']> {
+  /**
+   * The Jobs, asked for again where one of these runs may have one that an older list lacks: a run that was claimed or
+   * started, ever. For all others an older list says too much at worst (protocol rule 5).
+   */
+  async #jobsFor(runs: readonly FlowRun[]): Promise<readonly JobSnapshot[]> {
+    const at = this.#deps.clock.now();
+    const isFresh = this.#list !== null && at.getTime() - this.#list.at.getTime() <= listFreshMs;
+    if (this.#list !== null && isFresh && runs.every(isUntouched)) return this.#list.jobs;
     const cluster = await this.#openCluster();
-    const jobs = await cluster.listJobs(anyRunSelector, this.#budget.signal(listLimitMs));
+    this.#list = { at, jobs: await cluster.listJobs(anyRunSelector, this.#budget.signal(listLimitMs)) };
     this.#record.set({ unreadable_jobs: cluster.unreadable() });
+    return this.#list.jobs;
+  }
+
+  async #dispatch(due: readonly DueRun[], readAt: Date): Promise<Waves> {
     const runs = due.map(({ run }) => run);
+    const jobs = await this.#jobsFor(runs);
+    const waves = this.#openWaves(await this.#openCluster());
     const decisions = planDispatch({
       due,
       jobs,
       policy: await this.#policy(),
-      createdBefore: this.#record.countOf('created'),
+      asked: waves.creates.asked,
       now: this.#deps.clock.now(),
       horizon: new Date(this.#budget.deadline.getTime() - createLimitMs),
       newClaimId: this.#deps.newId,
       draft: await this.#deps.drafter(runs, this.#budget.signal(claimLimitMs)),
     });
     this.#noteHolds(decisions);
-    return this.#claimAndCreate(decisions, { cluster, due, readAt });
-  }
-
-  async #claimAndCreate(
-    decisions: readonly DispatchDecision[],
-    context: { cluster: Cluster; due: readonly DueRun[]; readAt: Date },
-  ): Promise<TickReport['problem']> {
-    const { claims, creates } = this.#openWaves(context.cluster);
-    await claims.run(
-      decisions.filter((decision) => decision.kind !== 'hold'),
-      { at: context.readAt, runs: new Map(context.due.map(({ run }) => [run.id, run])) },
-    );
-    return problemOf(creates);
+    const wanted = decisions.filter((decision) => decision.kind !== 'hold');
+    await waves.claims.run(wanted, { at: readAt, runs: new Map(runs.map((run) => [run.id, run])) });
+    return waves;
   }
 
   #openWaves(cluster: Cluster): Waves {

@@ -2,6 +2,7 @@ import { judgeClaim } from '../core/claim.ts';
 import type { Reject, Submit } from '../core/dispatch-plan.ts';
 import type { FlowRun, FlowRunId } from '../core/flow-run.ts';
 import { claimsOf, isCancelled } from '../core/history.ts';
+import type { AskedJob } from '../core/slots.ts';
 import { failedState, restoredState } from '../core/states.ts';
 import type { Outcome, OutcomeKind } from '../core/tick-report.ts';
 import type { CreateAnswer, Refusal } from '../kubernetes/contract.ts';
@@ -62,6 +63,7 @@ const isUnanswered = (answer: CreateAnswer | NotSent): boolean =>
 export class WaveCreates {
   readonly #deps: WaveDeps;
   readonly #settings: WaveSettings;
+  readonly #asked = new Map<string, AskedJob>();
   #logs: RunLog[] = [];
   #claimed = 0;
   #slowestStartMs = 0;
@@ -80,6 +82,11 @@ export class WaveCreates {
   /** Longest time from the due start of a run to its Job. */
   get slowestStartMs(): number {
     return this.#slowestStartMs;
+  }
+
+  /** Jobs that were asked for and not refused: created, there already, or without an answer so far. */
+  get asked(): readonly AskedJob[] {
+    return [...this.#asked.values()];
   }
 
   /** The refusal that ended the creating, or null. */
@@ -107,14 +114,20 @@ export class WaveCreates {
       if (item.kind === 'reject') settlement.intents.push(this.#failure(item, wave.read, item.message));
     }
     const submits = verified.filter((item) => item.kind === 'submit');
-    const answers = await Promise.all(
-      submits.map(async (submit) => ({ submit, answer: await this.#deps.creator.create(submit) })),
-    );
+    const answers = await Promise.all(submits.map(async (submit) => ({ submit, answer: await this.#ask(submit) })));
     const reception = this.#receptionOf(answers, wave.read);
     for (const { submit, answer } of answers) this.#note(submit, answer, { wave, settlement });
     this.#unanswered ||= answers.length > 0 && answers.every(({ answer }) => isUnanswered(answer));
     await this.#writeSettlement(settlement);
     return reception;
+  }
+
+  async #ask(submit: Submit): Promise<CreateAnswer | NotSent> {
+    const name = submit.job.metadata?.name ?? '';
+    this.#asked.set(name, { name, runLabels: submit.run.labels });
+    const answer = await this.#deps.creator.create(submit);
+    if (!stands(answer) && !isUnanswered(answer)) this.#asked.delete(name);
+    return answer;
   }
 
   #receptionOf(answers: readonly { readonly answer: CreateAnswer | NotSent }[], { at }: TimedRead): Reception {

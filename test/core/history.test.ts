@@ -3,7 +3,14 @@ import { describe, it } from 'node:test';
 
 import fc from 'fast-check';
 
-import { claimsOf, claimTokenOf, effectiveState, inOrder, leaseIsOver } from '../../functions/core/history.ts';
+import {
+  claimsOf,
+  claimTokenOf,
+  effectiveState,
+  inOrder,
+  isUntouched,
+  leaseIsOver,
+} from '../../functions/core/history.ts';
 import type { StateRow } from '../../functions/core/flow-run.ts';
 import { aClaimRow, aRow, OTHER_STACK, STACK } from '../support/builders.ts';
 import { at } from '../support/time.ts';
@@ -151,4 +158,22 @@ describe('a claim token', () => {
       [{ id: 'claim-2', instant: at('+1s') }],
     );
   });
+});
+
+describe('a run that nobody has taken up', () => {
+  const cases: Record<string, { history: readonly StateRow[]; want: boolean }> = {
+    'was created': { history: [scheduled], want: true },
+    'was scheduled for another time since': { history: [scheduled, restarted], want: true },
+    'was claimed by us': { history: [scheduled, claim], want: false },
+    'was claimed by another agent, and scheduled again': {
+      history: [scheduled, aRow({ state: 'Submitted', at: '+1s', version: 2 }), lazarus],
+      want: false,
+    },
+    'was cancelled, and scheduled again': { history: [scheduled, cancelled, restarted], want: false },
+    'ran, and was restarted': { history: [scheduled, running, restarted], want: false },
+    'has a history that could not be read': { history: [], want: false },
+  };
+  for (const [name, { history, want }] of Object.entries(cases)) {
+    it(`${want ? '' : 'is none that '}${name}`, () => assert.equal(isUntouched({ history }), want));
+  }
 });
