@@ -7,6 +7,7 @@ import { defaultProvider } from '@aws-sdk/credential-provider-node';
 import { clientSettings } from './aws/client-settings.ts';
 import { describedCluster, type EksMemory } from './aws/eks-cluster.ts';
 import { eksLogin, stsHost } from './aws/eks-token.ts';
+import { regionOf } from './aws/region.ts';
 import { runnerToken, type TokenMemory } from './aws/runner-token.ts';
 import { systemClock, type Clock } from './clock.ts';
 import type { Config } from './config.ts';
@@ -101,11 +102,11 @@ function clusterSource({ config, outside, memory }: Shared): Source<ClusterAddre
 }
 
 function login({ config, outside }: Shared): Source<Secret> {
-  const region = outside.env['AWS_REGION'] ?? outside.env['AWS_DEFAULT_REGION'];
-  if (region === undefined) {
+  const region = regionOf(outside.env);
+  if (region === null) {
     throw new BoundaryError(
       'CONFIG_INVALID',
-      'AWS_REGION is not set: the login to the cluster is signed for a region.',
+      'AWS_REGION is not set, or names no region: the login to the cluster is signed for a region.',
       { retry: 'never', command: 'export AWS_REGION=<region of the cluster>' },
     );
   }
@@ -142,7 +143,7 @@ export function connectTemplateSources({ config, outside }: Shared): Templates {
   const reader = connectTemplates({
     sources: config.templateSources,
     folder: deployed(env),
-    region: env['AWS_REGION'] ?? env['AWS_DEFAULT_REGION'] ?? null,
+    region: regionOf(env),
     s3Endpoint: env['AWS_ENDPOINT_URL_S3'] ?? env['AWS_ENDPOINT_URL'] ?? null,
     credentials: defaultProvider(),
     wire,

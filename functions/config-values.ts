@@ -158,3 +158,9 @@ export function parseUrl(text: string): Parsed<string> {
     ? good(text.replace(/\/+$/u, ''))
     : bad('must be an http or https URL without a user or password in it');
 }
+
+/** Where a login goes to: never in the clear. */
+export function parseSecureUrl(text: string): Parsed<string> {
+  const parsed = parseUrl(text);
+  return parsed.ok && !/^https:/iu.test(text) ? bad('must be an https URL: logins go there') : parsed;
+}

@@ -12,6 +12,7 @@ import {
   parsePeriod,
   parsePodSecret,
   parseSources,
+  parseSecureUrl,
   parseUrl,
   parseWhole,
   type Parsed,
@@ -170,7 +171,7 @@ function podToken(reader: Reader, runner: RunnerToken): PodToken {
 }
 
 function clusterAddress(reader: Reader): Config['clusterAddress'] {
-  const endpoint = reader.optional('EKS_ENDPOINT', parseUrl);
+  const endpoint = reader.optional('EKS_ENDPOINT', parseSecureUrl);
   const ca = reader.optional('EKS_CA', (text) => {
     const pem = Buffer.from(text, 'base64').toString();
     return pem.includes('-----BEGIN CERTIFICATE-----') ? good(pem) : bad('must be the base64 of a PEM certificate');

@@ -98,6 +98,10 @@ describe('problems', () => {
     'a runner token and nothing for the pods': { env: { RUNNER_TOKEN: 'abc' }, wantVariable: 'POD_TOKEN_SECRET' },
     'a pod secret without a key': { env: { POD_TOKEN_SECRET: 'prefect' }, wantVariable: 'POD_TOKEN_SECRET' },
     'an endpoint without its CA': { env: { EKS_ENDPOINT: 'https://eks.example.com' }, wantVariable: 'EKS_CA' },
+    'an endpoint without TLS': {
+      env: { EKS_ENDPOINT: 'http://eks.example.com', EKS_CA: btoa('-----BEGIN CERTIFICATE-----') },
+      wantVariable: 'EKS_ENDPOINT',
+    },
     'a CA that is none': {
       env: { EKS_ENDPOINT: 'https://eks.example.com', EKS_CA: 'bm9uZQ==' },
       wantVariable: 'EKS_CA',

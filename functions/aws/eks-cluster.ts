@@ -24,7 +24,9 @@ export interface EksClusterOptions {
   readonly clock: Clock;
 }
 
-const isAddress = (value: unknown): value is string => typeof value === 'string' && URL.canParse(value);
+/** Nothing but TLS shows that it is the cluster who gets the login; in the clear, everybody on the way would have it too. */
+const isAddress = (value: unknown): value is string =>
+  typeof value === 'string' && URL.canParse(value) && new URL(value).protocol === 'https:';
 
 /** A CA as PEM: given as such, or in base64 as DescribeCluster and kubeconfigs have it. */
 export function pemOf(ca: string): string {

@@ -1,4 +1,4 @@
-import type { Outside } from '../composition.ts';
+import { regionOf } from '../aws/region.ts';
 import { describeProblems, type ConfigResult } from '../config.ts';
 import { broken, ok, type Finding } from './finding.ts';
 import { checkInCluster } from './in-cluster.ts';
@@ -41,15 +41,15 @@ export interface Hop {
 
 function configurationFinding(parsed: ConfigResult, hasRegion: boolean): Finding {
   if (!hasRegion) {
-    return broken('AWS_REGION is not set: logins are signed for a region', 'export AWS_REGION=<region of the cluster>');
+    return broken(
+      'AWS_REGION is not set, or names no region: logins are signed for a region',
+      'export AWS_REGION=<region of the cluster>',
+    );
   }
   if (!parsed.ok) return broken(describeProblems(parsed.problems), deployAgain(parsed.problems));
   const { stackId, namespace, clusterName, agentName } = parsed.config;
   return ok(`stack ${stackId}, agent ${agentName}, namespace ${namespace} of cluster ${clusterName}`);
 }
-
-const hasRegion = (env: Outside['env']): boolean =>
-  [env['AWS_REGION'], env['AWS_DEFAULT_REGION']].some((region) => (region ?? '') !== '');
 
 /** Order is meaning: each hop rests on the ones before it, and the first broken one ends the examination. */
 export const hops: readonly Hop[] = [
@@ -57,7 +57,7 @@ export const hops: readonly Hop[] = [
     name: 'configuration',
     why: 'with a variable that is missing or wrong no tick makes a single request',
     check: async ({ parsed, surroundings, hasOwnLogin }) =>
-      configurationFinding(parsed, hasOwnLogin || hasRegion(surroundings.outside.env)),
+      configurationFinding(parsed, hasOwnLogin || regionOf(surroundings.outside.env) !== null),
     remedies: () => [],
   },
   {

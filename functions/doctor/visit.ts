@@ -2,6 +2,7 @@ import type { V1Job } from '@kubernetes/client-node';
 import { STSClient } from '@aws-sdk/client-sts';
 
 import { askCaller, type CallerAnswer } from '../aws/caller-identity.ts';
+import { regionOf } from '../aws/region.ts';
 import {
   clusterLogin,
   clusterOptions,
@@ -64,8 +65,7 @@ export class Visit {
   }
 
   get region(): string | null {
-    const { AWS_REGION, AWS_DEFAULT_REGION } = this.surroundings.outside.env;
-    return clusterRegion(this.config.clusterAddress?.endpoint ?? null, AWS_REGION || AWS_DEFAULT_REGION || null);
+    return clusterRegion(this.config.clusterAddress?.endpoint ?? null, regionOf(this.surroundings.outside.env));
   }
 
   /** Only dispatch has the right to templates in S3 (infra/iam.yml). */

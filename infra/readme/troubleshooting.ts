@@ -60,6 +60,10 @@ export const troubles: readonly Trouble[] = [
       'two lines, or an invisible character from where it was copied: type it again, with the command that the message names',
   },
   { words: 'AWS_REGION is not set', remedy: 'only from a laptop: `export AWS_REGION=<region of the cluster>`' },
+  {
+    words: 'must be an https URL',
+    remedy: '`eksEndpoint` as `aws eks describe-cluster` gives it: a login goes there, and never in the clear',
+  },
   { words: 'must be a duration such as', remedy: badParam },
   { words: 'must be once, or from', remedy: '`period` is too short or too long: `once`, or `5s` to `32s`' },
   { words: 'must be true or false', remedy: badParam },

@@ -147,13 +147,16 @@ describe('describedCluster', () => {
     status: 'ACTIVE',
   } as const;
 
-  it('takes nothing for an endpoint that is no address', async () => {
-    const cluster = { endpoint: 'ABC.gr7', certificateAuthority: { data: 'QQ==' }, status: 'ACTIVE' };
-    const client = { send: async () => ({ cluster }) as never };
-    const source = describedCluster({ client, name: 'prod', memory: { cluster: null }, clock: aClock() });
+  const noEndpoints = { 'that is no address': 'ABC.gr7', 'in the clear': 'http://ABC.gr7.us-east-1.eks.amazonaws.com' };
+  for (const [name, endpoint] of Object.entries(noEndpoints)) {
+    it(`takes nothing for an endpoint ${name}`, async () => {
+      const cluster = { endpoint, certificateAuthority: { data: 'QQ==' }, status: 'ACTIVE' };
+      const client = { send: async () => ({ cluster }) as never };
+      const source = describedCluster({ client, name: 'prod', memory: { cluster: null }, clock: aClock() });
 
-    await assert.rejects(source.current(), isBoundary('CLUSTER_UNREACHABLE', /has no endpoint or no CA yet/u));
-  });
+      await assert.rejects(source.current(), isBoundary('CLUSTER_UNREACHABLE', /has no endpoint or no CA yet/u));
+    });
+  }
 
   it('asks once per container, and again when told to', async () => {
     await using world = await startWorld();

@@ -96,6 +96,12 @@ const broken: Readonly<Record<string, Broken>> = {
     wantDo: /^export AWS_REGION=/,
     harm: () => ({ outside: { env: {} } }),
   },
+  'a region with a host in it': {
+    wantHop: 'configuration',
+    wantSaw: /names no region/,
+    wantDo: /^export AWS_REGION=/,
+    harm: () => ({ outside: { env: { AWS_REGION: 'elsewhere.example/#' } } }),
+  },
   'a secret that nobody has filled': {
     wantHop: 'runner-token',
     wantSaw: /no value yet/,

@@ -23,7 +23,7 @@ const shared: readonly { readonly folder: string; readonly files?: readonly stri
   { folder: 'functions', why: 'configuration, telemetry and the entry' },
   {
     folder: 'functions/aws',
-    files: ['client-settings', 'eks-cluster', 'eks-token', 'runner-token', 'sdk-failures'],
+    files: ['client-settings', 'eks-cluster', 'eks-token', 'region', 'runner-token', 'sdk-failures'],
     why: 'the login',
   },
   { folder: 'functions/kubernetes', why: 'one connection, its lists and its writes' },
