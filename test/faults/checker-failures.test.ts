@@ -31,6 +31,10 @@ describe('F: no false Failed, and no cancelled run at work', () => {
         runs: [aRun(rows(scheduled, claimed, running, lazarus, failed('+15m')))],
         executions: crashed,
       },
+      'Failed over the Running of a run that somebody else has claimed': {
+        ...none,
+        runs: [aRun(rows(scheduled, { at: '+1s', state: 'Submitted' }, running, failed('+5m')))],
+      },
       'Failed over a Scheduled that nobody claimed': { ...none, runs: [aRun(rows(scheduled, failed('+3m')))] },
       'Failed while the pod works': { runs: [aRun(rows(scheduled, claimed, running, failed('+30s'), success))] },
       'Failed, and its pending pod starts afterwards': {
@@ -143,6 +147,10 @@ describe('F: no false Failed, and no cancelled run at work', () => {
         ...hidden,
         runs: [aRun(rows(scheduled, claimed, running, { ...failed('+7m'), ours: 'v3' }))],
         jobs: [byHand],
+      },
+      'Failed over the Running of a run that we have claimed after somebody else': {
+        runs: [aRun(rows(scheduled, { at: '+0s', state: 'Submitted' }, claimed, running, failed('+90s')))],
+        executions: crashed,
       },
       'Failed after the pod died': {
         runs: [aRun(rows(scheduled, claimed, running, failed('+90s')))],

@@ -55,10 +55,16 @@ const isNewCancel = (history: readonly WitnessedState[], place: number, stackId:
   return history[place]?.state === 'Cancelled' && before !== undefined && !isOurs(before, stackId);
 };
 
-const grounds: Readonly<Record<string, (wanted: WitnessedState, isClaimed: boolean) => boolean>> = {
-  // A claim begins an attempt, and what others want is still that it runs; or it runs.
-  Failed: (wanted, isClaimed) =>
-    wanted.state === 'Running' || wanted.state === 'Failed' || (wanted.state === 'Scheduled' && isClaimed),
+/** Of the claims below a row: one of ours since what is wanted, and one of others that came last. */
+interface Claims {
+  readonly isClaimed: boolean;
+  readonly isElsewhere: boolean;
+}
+
+const grounds: Readonly<Record<string, (wanted: WitnessedState, claims: Claims) => boolean>> = {
+  // A claim begins an attempt, and what others want is still that it runs; or it runs, and not for somebody else.
+  Failed: ({ state }, { isClaimed, isElsewhere }) =>
+    (state === 'Running' && !isElsewhere) || state === 'Failed' || (state === 'Scheduled' && isClaimed),
   Cancelled: (wanted) => isCancel(wanted),
 };
 
@@ -73,8 +79,10 @@ function groundOf({ run, witnessed }: Scene, place: number): Ground | null {
   if (wanted === null) return null;
   const since = run.history.indexOf(wanted);
   const isClaimed = run.history.slice(since, place).some((row) => row.state === 'Submitted' && isOurs(row, stackId));
+  const last = run.history.slice(0, place).findLast(({ state }) => state === 'Submitted');
+  const isElsewhere = last !== undefined && !isOurs(last, stackId);
   const state = run.history[place]?.state ?? '';
-  return { wanted, isRightful: grounds[state]?.(wanted, isClaimed) ?? true };
+  return { wanted, isRightful: grounds[state]?.(wanted, { isClaimed, isElsewhere }) ?? true };
 }
 
 function overNewerTruth(scene: Scene): readonly string[] {

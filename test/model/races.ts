@@ -32,6 +32,9 @@ const lateFailed: Strike = {
   times: 1,
   effect: { kind: 'late', ms: 50 * second },
 };
+/** Lazarus takes a run after ten minutes without a heartbeat; a reconcile that works has failed it by then. */
+const away: Act = { row: 30, kind: 'reconcile-stopped', atMs: 20 * second, forMs: 12 * minute };
+const backAt = 12 * minute + reconcileAt;
 /** Long enough for every race to be over, and for what comes of it. */
 const hours = 0.1;
 
@@ -68,6 +71,18 @@ const races: readonly Race[] = [
     },
     isLost: (result) => liesOver(result, 'Failed', /^Cancel/u),
     often: (share) => `${perRun(share)}, of those whose Job failed`,
+    seen: 'metric `claim_overwrote`; outcome `restored`',
+  },
+  {
+    name: 'our Failed lands over the Scheduled of Lazarus',
+    scenario: (seed) => {
+      const runs = [aRun({ plays: [{ kind: 'never-starts', why: 'image' }] })];
+      const lazarus = { row: 32, kind: 'lazarus', atMs: within(new Random(seed), backAt), forMs: 0 } as const;
+      return aScenario({ seed, hours: 0.4, runs, acts: [away, lazarus] });
+    },
+    isLost: (result) => liesOver(result, 'Failed', /^Scheduled$/u),
+    often: (share) =>
+      `${Math.round(share * 100)} % of the rounds of Lazarus in that second, after ten minutes without reconcile`,
     seen: 'metric `claim_overwrote`; outcome `restored`',
   },
   {

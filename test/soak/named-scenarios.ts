@@ -15,6 +15,16 @@ const dieUnseen = {
   effect: { kind: 'kill-before' },
 } as const;
 
+/** Prefect answers with runs that were not asked for, from the second minute on. */
+const cancelledToo = {
+  row: 18,
+  on: 'unfinished',
+  notBeforeMs: minute,
+  passes: 0,
+  times: 3,
+  effect: { kind: 'spoil', how: 'cancelled-too' },
+} as const;
+
 const beforeClaim = (act: RunActKind): Strike => ({
   row: 38,
   on: 'claim',
@@ -54,6 +64,14 @@ export const namedScenarios: Readonly<Record<string, Scenario>> = {
   suspended: aScenario({
     runs: [aRun({ plays: [works(20 * second)] })],
     acts: [act('suspend-job', 3 * second), act('resume-job', 4 * minute)],
+  }),
+  'already-over': aScenario({
+    runs: [aRun(), aRun({ dueAtMs: 5 * minute })],
+    strikes: [beforeClaim('cancel'), dieUnseen, cancelledToo],
+  }),
+  'claimed-by-somebody-else': aScenario({
+    runs: [aRun({ dueAtMs: 90 * second, withoutLazarus: true }), aRun()],
+    acts: [{ ...act('work-elsewhere', 91 * second), row: 48 }, act('succeed', 9 * minute)],
   }),
   'running-with-nothing-left': aScenario({
     runs: [aRun({ withoutLazarus: true, plays: [works(10 * minute)] })],

@@ -65,6 +65,17 @@ function foreignJob(world: SoakWorld, run: LiveRun): boolean {
   return true;
 }
 
+/** Another stack takes it under the same name of an agent, and its pod works in a namespace that nobody reads here. */
+function workElsewhere(world: SoakWorld, run: LiveRun): boolean {
+  if (stateOf(world, run) !== 'Scheduled') return false;
+  const [agent] = world.prefect.tables.agent.all();
+  const until = new Date(world.now.getTime() + 2 * 60_000).toISOString();
+  const context = { stack: 'elsewhere', claim: world.newId(), key: '1', until };
+  const claim = { runId: run.id, state: { type: 'Submitted', context } };
+  setFlowRunState(world.prefect, agent === undefined ? claim : { ...claim, agentId: agent.id }, world.prefectNow);
+  return set(world, run, { type: 'Running' });
+}
+
 const doings: Readonly<Record<RunActKind, Doing>> = {
   cancel: (world, run) => {
     if (finished.has(stateOf(world, run))) return false;
@@ -95,6 +106,7 @@ const doings: Readonly<Record<RunActKind, Doing>> = {
   succeed: (world, run) =>
     stateOf(world, run) === 'Running' && set(world, run, { type: 'Success', message: 'ada says it is done' }),
   'foreign-job': foreignJob,
+  'work-elsewhere': workElsewhere,
 };
 
 /** Does it, if there is anything to do it to. */

@@ -23,7 +23,16 @@ export type Effect =
   /** Somebody else acts on a run of the request, right before or right after it takes effect. */
   | { readonly kind: 'meanwhile'; readonly act: RunActKind; readonly when: 'before' | 'after' };
 
-export type Spoil = 'cut' | 'garbage' | 'page' | 'null-data' | 'partial' | 'unreadable-run' | 'echo' | 'status-504';
+export type Spoil =
+  | 'cut'
+  | 'garbage'
+  | 'page'
+  | 'null-data'
+  | 'partial'
+  | 'unreadable-run'
+  | 'cancelled-too'
+  | 'echo'
+  | 'status-504';
 
 export interface Strike {
   /** Row of the fault matrix. */
@@ -48,13 +57,15 @@ export type RunActKind =
   | 'suspend-job'
   | 'resume-job'
   | 'succeed'
-  | 'foreign-job';
+  | 'foreign-job'
+  | 'work-elsewhere';
 
 /** What befalls the whole world, for a while. */
 export type WorldActKind =
   | 'prefect-down'
   | 'prefect-errors'
   | 'prefect-restart'
+  | 'lazarus'
   | 'kubernetes-down'
   | 'kubernetes-slow'
   | 'aws-down'

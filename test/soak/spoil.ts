@@ -32,6 +32,8 @@ const spoils: Readonly<Record<Spoil, (response: LocalResponse, request: LocalReq
     rewritten(response, (body) =>
       Array.isArray(body) ? body.map((element, place) => (place === 0 ? failedElement(element) : element)) : body,
     ),
+  // As it was misheard.
+  'cancelled-too': (response) => response,
   'unreadable-run': (response) => ({ ...response, body: withUnreadableRun(response.body) }),
   // A proxy that shows what it was sent, credentials and all.
   echo: (response, { headers, body }) => ({
@@ -46,6 +48,14 @@ const spoils: Readonly<Record<Spoil, (response: LocalResponse, request: LocalReq
   }),
   'status-504': () => ({ status: 504, headers: { 'content-type': 'text/html' }, body: '<html>Gateway Timeout</html>' }),
 };
+
+const unfinished = '["Submitted","Running","Cancelling"';
+
+/** What a server takes a request for: one answers more than it was asked for. */
+export const misheard = (how: Spoil, request: LocalRequest): LocalRequest =>
+  how === 'cancelled-too'
+    ? { ...request, body: request.body.replace(unfinished, `${unfinished},"Cancelled"`) }
+    : request;
 
 /** What comes of an answer on its way. */
 export const spoiled = (how: Spoil, request: LocalRequest, response: LocalResponse): LocalResponse =>

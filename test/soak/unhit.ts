@@ -10,19 +10,12 @@ export const shownElsewhere: Readonly<Record<number, string>> = {
   52: 'the seeds themselves',
 };
 
-/** Rules that nothing in these worlds reaches, in their order. */
-export const unreachable: Readonly<Record<string, string>> = {
-  'already-over':
-    'only the unfinished runs are asked for: a server that answers with a finished one contradicts itself',
-  'claimed-by-somebody-else': 'one stack alone lives in these worlds',
-};
-
 /**
  * What neither the seeds of a soak nor a named scenario hits, in words: each rule of reconcile and each row of the fault
  * matrix that a simulation can show. That the named scenarios hit what they are named after is for their own tests.
  */
 export function unhit({ rules_fired: fired, rows_hit: hit }: Pick<Tally, 'rules_fired' | 'rows_hit'>): string[] {
-  const rules = new Set([...Object.keys(fired), ...Object.keys(namedScenarios), ...Object.keys(unreachable)]);
+  const rules = new Set([...Object.keys(fired), ...Object.keys(namedScenarios)]);
   const rows = new Set([...hit, ...[scenariosOfRows, shownElsewhere].flatMap(Object.keys).map(Number)]);
   return [
     ...[...jobRules, ...joblessRules].flatMap(({ name }) => (rules.has(name) ? [] : [`rule ${name}`])),

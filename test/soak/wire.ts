@@ -7,7 +7,7 @@ import { Random, seedOf } from './random.ts';
 import { idsIn, kindOf, type Party, type RequestKind } from './request-kinds.ts';
 import type { Effect, Spoil, Strike } from './scenario.ts';
 import type { Actor } from './scheduler.ts';
-import { spoiled } from './spoil.ts';
+import { misheard, spoiled } from './spoil.ts';
 import { accessKey, secretArn, type Mode, type SoakWorld } from './world.ts';
 
 /** The connection died. */
@@ -231,7 +231,9 @@ export class Wire {
   }
 
   #spoil(passage: Passage, how: Spoil): LocalResponse {
-    return spoiled(how, passage.request, isRefusal(passage, how) ? page(400) : this.#handle(passage));
+    const { request } = passage;
+    const heard = { ...passage, request: misheard(how, request) };
+    return spoiled(how, request, isRefusal(passage, how) ? page(400) : this.#handle(heard));
   }
 
   #meanwhile({ request }: Passage, { act }: Extract<Effect, { kind: 'meanwhile' }>): void {

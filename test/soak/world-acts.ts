@@ -1,5 +1,6 @@
 import { applyManifests } from '../../infra/local/kubernetes-api/cluster.ts';
 import { namespaces, resourceQuotas, resources } from '../../infra/local/kubernetes-api/resources.ts';
+import { runLazarus } from '../../infra/local/prefect-api/services.ts';
 import type { Lambda } from './lambda.ts';
 import { actOnRun } from './people.ts';
 import { isRunAct, type Act, type WorldActKind } from './scenario.ts';
@@ -50,6 +51,8 @@ const doings: Readonly<Record<WorldActKind, Doing>> = {
   'prefect-errors': mode('prefect-errors'),
   // The lock lives in the memory of one process.
   'prefect-restart': { begin: ({ prefect }) => prefect.submittedLocks.clear() },
+  // A round of his out of turn.
+  lazarus: { begin: ({ prefect, prefectNow }) => void runLazarus(prefect, prefectNow) },
   'kubernetes-down': mode('kubernetes-down'),
   'kubernetes-slow': mode('kubernetes-slow'),
   'aws-down': mode('aws-down'),

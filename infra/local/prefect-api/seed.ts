@@ -6,7 +6,7 @@ import { createFlow, createProject, createTenant } from './registration.ts';
 import { updateRow, type Moment } from './rows.ts';
 import type { PrefectState } from './state.ts';
 import { formatIso, microsOf, type Micros } from './timestamps.ts';
-import { cancelFlowRunOf, setFlowRunStateOf, setTaskRunStateOf } from './transitions.ts';
+import { applyFlowRunState, cancelFlowRunOf, prepareFlowRunState, setTaskRunStateOf } from './transitions.ts';
 
 /** When things were seeded that nobody gave a time. */
 const longAgo = new Date(0);
@@ -135,13 +135,18 @@ export function seedFlowRun(state: PrefectState, run: SeedFlowRun, now: Date): s
   return id;
 }
 
+export interface SeedFlowRunState {
+  readonly runId: string;
+  readonly state: JsonValue;
+  /** Of the agent that sets it, whose run it is from a Submitted on. Default: nobody that the server knows. */
+  readonly agentId?: string;
+}
+
 /** Sets the state of a flow run the way the service does: lock, cascade, heartbeat. Throws ServiceError. */
-export function setFlowRunState(
-  state: PrefectState,
-  write: { readonly runId: string; readonly state: JsonValue },
-  now: Date,
-): void {
-  setFlowRunStateOf({ state, now }, write.runId, write.state);
+export function setFlowRunState(state: PrefectState, write: SeedFlowRunState, now: Date): void {
+  const moment = { state, now };
+  const { runId, agentId = null } = write;
+  applyFlowRunState(moment, prepareFlowRunState(moment, runId, write.state), () => agentId);
 }
 
 /** Sets the state of a task run the way the service does. Throws ServiceError. */
