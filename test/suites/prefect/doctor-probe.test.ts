@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
-import { after, before, describe, it } from 'node:test';
+import { after, afterEach, before, describe, it } from 'node:test';
 
 import { probeJob } from '../../../functions/doctor/probe-job.ts';
 import { startPrefectApi, type PrefectApi } from '../../../infra/local/prefect-api/server.ts';
 import { seedTenant } from '../../../infra/local/prefect-api/seed.ts';
 import { createPrefectState } from '../../../infra/local/prefect-api/state.ts';
+import { heard } from '../../support/heard.ts';
 import { startMachine, type Machine } from './machine.ts';
 
 /** What the pod of the doctor runs. */
@@ -15,6 +16,8 @@ function commandOf(backend: 'server' | 'cloud'): readonly string[] {
   return container?.command ?? [];
 }
 
+const rightKey = 'canary-api-key.Rr28';
+
 describe('the probe of the doctor, under the Python of Prefect 1.4.1', () => {
   let machine: Machine;
   let api: PrefectApi;
@@ -22,28 +25,34 @@ describe('the probe of the doctor, under the Python of Prefect 1.4.1', () => {
     machine = await startMachine();
     const state = createPrefectState({ seed: 'probe' });
     seedTenant(state, {}, new Date());
-    api = await startPrefectApi({ state, token: 'right' });
+    api = await startPrefectApi({ state, token: rightKey });
   });
   after(async () => {
     await machine[Symbol.asyncDispose]();
     await api.close();
   });
 
+  afterEach(() => {
+    heard.confide('runner token', rightKey);
+    for (const { request } of api.exchanges.splice(0)) heard.hearRequest('prefect', request);
+    heard.judge();
+  });
+
   const page = { status: 200, headers: { 'content-type': 'text/html' }, body: '<html>' };
   const cases: Readonly<
     Record<string, { key?: string; address?: string; backend?: 'cloud'; page?: boolean; want: [number, RegExp] }>
   > = {
-    'reaches the API with the right key': { key: 'right', want: [0, /^doctor: ok\n$/] },
+    'reaches the API with the right key': { key: rightKey, want: [0, /^doctor: ok\n$/] },
     'is told that the key is wrong': { key: 'wrong', want: [1, /^doctor: status 401\n$/] },
     'is told that there is none': { want: [1, /^doctor: status 401\n$/] },
-    'finds a web page': { key: 'right', page: true, want: [1, /^doctor: not-json\n$/] },
+    'finds a web page': { key: rightKey, page: true, want: [1, /^doctor: not-json\n$/] },
     'finds nobody': {
-      key: 'right',
+      key: rightKey,
       address: 'http://127.0.0.1:1',
       want: [1, /^doctor: unreachable: .*Connection refused\n$/],
     },
     'asks a Cloud-compatible API for the tenant of the key': {
-      key: 'right',
+      key: rightKey,
       backend: 'cloud',
       // A server has no such field: what counts is that it was asked.
       want: [1, /^doctor: status 400\n$/],
@@ -58,7 +67,17 @@ describe('the probe of the doctor, under the Python of Prefect 1.4.1', () => {
 
       assert.equal(status, want[0], `${stdout}${stderr}`);
       assert.match(stdout, want[1]);
-      assert.ok(!stdout.includes('right'));
     });
   }
+
+  it('would be heard if its key went anywhere but into its header', async () => {
+    const { url } = api;
+    const env = { PREFECT__CLOUD__API: `${url}?key=${rightKey}`, PREFECT__CLOUD__API_KEY: rightKey };
+
+    await machine.run(commandOf('server'), env);
+
+    heard.confide('runner token', rightKey);
+    for (const { request } of api.exchanges.splice(0)) heard.hearRequest('prefect', request);
+    assert.throws(() => heard.judge(), /runner token in addresses to prefect/u);
+  });
 });

@@ -73,6 +73,17 @@ async function assertTidiedUp(at: FlowWorld, runId: string, ttlMs: number): Prom
 }
 
 describe('the real client, our functions and the real flow process', () => {
+  it('are heard where a flow writes its API key into its log', async () => {
+    const leak = async (): Promise<void> => {
+      await using at = await startFlowWorld();
+      const runId = await scheduleRun(at, 'telling.py');
+      await dispatchAndRun(at, runId);
+      assert.equal(runIn(at, runId).state, 'Success');
+    };
+
+    await assert.rejects(leak, /runner token in bodies to prefect[^]*runner token in run logs/u);
+  });
+
   it('takes hello-k8s from its registration to Success, and tidies up', async () => {
     await using at = await startFlowWorld();
     const runId = await scheduleRun(at, 'hello_k8s.py');

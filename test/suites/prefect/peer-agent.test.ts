@@ -90,6 +90,17 @@ describe('the real agent of Prefect 1.4.1 on the local servers', () => {
     assert.equal(listJobs(at.world.kubernetes.state, at.world.namespace).length, 7);
   });
 
+  it('is heard to write its API key into its Jobs, where nobody was told that it may', async () => {
+    const leak = async (): Promise<void> => {
+      await using at = await startFlowWorld();
+      await scheduleRun(at, 'hello_k8s.py');
+      assert.equal((await runAgent(at, 1)).status, 0);
+      assert.equal(listJobs(at.world.kubernetes.state, at.world.namespace).length, 1);
+    };
+
+    await assert.rejects(leak, /runner token in Jobs/u);
+  });
+
   it('complains about a Job that belongs to no run, and this suite hears it', async () => {
     await using at = await startFlowWorld();
     const container = { name: 'flow', image: 'registry.example.com/flow:1' };
