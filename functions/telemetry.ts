@@ -30,6 +30,15 @@ function cut(text: string): string {
   return clean.length > longest ? `${clean.slice(0, longest)}…` : clean;
 }
 
+/** What a cluster lets an object be called, and every id: nearly always there is nothing to look for. */
+const plainName = /^[\w.-]{1,253}$/u;
+const named = (name: string): string => (plainName.test(name) ? name : cut(name));
+
+const evidenceOf = (evidence: NonNullable<Outcome['evidence']>): Outcome['evidence'] =>
+  Object.fromEntries(
+    Object.entries(evidence).map(([name, value]) => [name, typeof value === 'string' ? named(value) : value]),
+  );
+
 const levels: Readonly<Record<TelemetryOptions['logLevel'], LogLevel>> = {
   DEBUG: 'DEBUG',
   INFO: 'INFO',
@@ -41,11 +50,11 @@ const outcomeKeys = (outcome: Outcome) => ({
   outcome: outcome.kind,
   rule: outcome.rule,
   action: outcome.action,
-  flow_run_id: outcome.runId,
-  job: outcome.job,
+  flow_run_id: outcome.runId === null ? null : named(outcome.runId),
+  job: outcome.job === null ? null : named(outcome.job),
   why: cut(outcome.why),
   ...(outcome.class === undefined ? {} : { class: outcome.class }),
-  ...(outcome.evidence === undefined ? {} : { evidence: outcome.evidence }),
+  ...(outcome.evidence === undefined ? {} : { evidence: evidenceOf(outcome.evidence) }),
 });
 
 type Unit = (typeof MetricUnit)[keyof typeof MetricUnit];
@@ -227,5 +236,5 @@ export function examinationLog(requestId: string): (report: HopReport) => void {
   const logger = new Logger({ serviceName, logLevel: 'INFO' });
   logger.appendKeys({ request_id: requestId });
   return ({ hop, verdict, saw, why, doThis }) =>
-    logger[levelOf[verdict]]('doctor_hop', { hop, verdict, saw: cut(saw), why, do_this: doThis });
+    logger[levelOf[verdict]]('doctor_hop', { hop, verdict, saw: cut(saw), why, do_this: doThis.map(plainText) });
 }

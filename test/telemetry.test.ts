@@ -11,7 +11,7 @@ const run = promisify(execFile);
  */
 async function linesOf(script: string): Promise<readonly Record<string, unknown>[]> {
   const source = `
-    import { Telemetry } from ${JSON.stringify(new URL('../functions/telemetry.ts', import.meta.url).href)};
+    import { Telemetry, examinationLog } from ${JSON.stringify(new URL('../functions/telemetry.ts', import.meta.url).href)};
     import { summarise } from ${JSON.stringify(new URL('../functions/core/tick-report.ts', import.meta.url).href)};
     const telemetry = new Telemetry({ stackId: 'flows-test', namespace: 'flows', logLevel: 'INFO' });
     telemetry.begin('request-1');
@@ -53,6 +53,24 @@ describe('telemetry', () => {
     const why = String.raw`no\u001B[2J such\u009B31m \u202Enode\r\nfound`;
     const [line] = await linesOf(`telemetry.failed(outcome({ kind: 'refused', class: 'quota', why: '${why}' }));`);
     assert.equal(line?.['why'], 'no such\uFFFD31m \uFFFDnode\nfound');
+  });
+
+  it('says the same of the names and the evidence of others', async () => {
+    const name = String.raw`a\u009B31m\u202Eb`;
+    const wish = `{ runId: '${name}', job: '${name}', evidence: { job_reason: '${name}', job_uid: 'u-1', exit_code: 1 } }`;
+    const [line] = await linesOf(`telemetry.applied(outcome(${wish}));`);
+    const want = 'a\uFFFD31m\uFFFDb';
+    assert.deepEqual(
+      [line?.['flow_run_id'], line?.['job'], line?.['evidence']],
+      [want, want, { job_reason: want, job_uid: 'u-1', exit_code: 1 }],
+    );
+  });
+
+  it('says the same of the commands of an examination, line by line', async () => {
+    const command = String.raw`aws eks create-access-entry --principal-arn a\u009B31m\u202Eb\n--tags c=d`;
+    const hop = `{ hop: 'access-entry', verdict: 'broken', saw: 'no', why: 'because', doThis: ['${command}'] }`;
+    const [line] = await linesOf(`examinationLog('request-1')(${hop});`);
+    assert.deepEqual(line?.['do_this'], ['aws eks create-access-entry --principal-arn a\uFFFD31m\uFFFDb\n--tags c=d']);
   });
 
   it('says once what is submitted, when it is carried out, and at once what is held or rejected', async () => {

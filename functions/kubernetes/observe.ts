@@ -26,6 +26,11 @@ const maybeText = (parent: JsonObject, key: string): string | null => {
   return typeof value === 'string' ? value : null;
 };
 const text = (parent: JsonObject, key: string): string => maybeText(parent, key) ?? '';
+/** One word by convention, and not by any rule of the API: it stands in sentences of ours, whose lines it must not end. */
+const word = (parent: JsonObject, key: string): string => {
+  const value = text(parent, key);
+  return value === '' ? value : value.replaceAll(/\p{Cc}+/gu, ' ');
+};
 const maybeNumber = (parent: JsonObject, key: string): number | null => {
   const value = parent[key];
   return typeof value === 'number' ? value : null;
@@ -123,7 +128,7 @@ export function observeJob(raw: JsonObject): JobSnapshot | null {
     deleting: isDeleting(metadata),
     phase,
     announced,
-    reason: text(condition, 'reason'),
+    reason: word(condition, 'reason'),
     message: text(condition, 'message'),
     finishedAt: time(condition, 'lastTransitionTime'),
     runId: runIdOf(labels),
@@ -169,7 +174,7 @@ function containerOf(name: string, declared: Declared, status: JsonObject): Cont
     name,
     role: declared.role,
     state,
-    reason: text(detail, 'reason'),
+    reason: word(detail, 'reason'),
     message: text(detail, 'message'),
     exitCode: maybeNumber(detail, 'exitCode'),
     signal: maybeNumber(detail, 'signal'),
@@ -192,7 +197,7 @@ function containersOf(raw: JsonObject): readonly ContainerSnapshot[] {
 const conditionOf = (raw: JsonObject): PodCondition => ({
   type: text(raw, 'type'),
   status: text(raw, 'status'),
-  reason: text(raw, 'reason'),
+  reason: word(raw, 'reason'),
   message: text(raw, 'message'),
   since: time(raw, 'lastTransitionTime'),
 });
@@ -224,7 +229,7 @@ export function observePod(raw: JsonObject): PodSnapshot | null {
     createdAt,
     deleting: isDeleting(metadata),
     phase: text(status, 'phase') === '' ? 'Unknown' : text(status, 'phase'),
-    reason: text(status, 'reason'),
+    reason: word(status, 'reason'),
     message: text(status, 'message'),
     nodeName: maybeText(object(raw, 'spec'), 'nodeName'),
     containers: containersOf(raw),
@@ -240,11 +245,11 @@ export function observeEvent(raw: JsonObject): ClusterEvent | null {
   const series = object(raw, 'series');
   return {
     uid,
-    objectKind: text(about, 'kind'),
-    objectName: text(about, 'name'),
+    objectKind: word(about, 'kind'),
+    objectName: word(about, 'name'),
     objectUid: text(about, 'uid'),
     type: text(raw, 'type'),
-    reason: text(raw, 'reason'),
+    reason: word(raw, 'reason'),
     message: text(raw, 'message'),
     count: maybeNumber(series, 'count') ?? maybeNumber(raw, 'count') ?? 1,
     at:

@@ -1,7 +1,7 @@
 import type { Clock } from '../clock.ts';
 import type { AgentSeen, LateRun } from '../core/detectors.ts';
 import type { FlowRun, FlowRunId } from '../core/flow-run.ts';
-import type { Json, JsonObject } from '../core/json.ts';
+import type { JsonObject } from '../core/json.ts';
 import type { Secret } from '../secret.ts';
 import type { Source } from '../source.ts';
 
@@ -78,6 +78,9 @@ export type WriteAnswer =
   | { readonly kind: 'refused'; readonly message: string }
   | { readonly kind: 'unknown'; readonly message: string };
 
+/** What programs read of a line: a mark, or what a decision rests on. */
+export type LogInfo = Readonly<Record<string, string | number | null>>;
+
 export interface RunLog {
   readonly runId: FlowRunId;
   readonly level: 'DEBUG' | 'INFO' | 'WARNING' | 'ERROR' | 'CRITICAL';
@@ -85,7 +88,7 @@ export interface RunLog {
   readonly name: string;
   readonly message: string;
   readonly timestamp?: Date;
-  readonly info?: Json;
+  readonly info?: LogInfo;
 }
 
 /** What rides in one HTTP request: an array of operations, run side by side by the gateway; each answers for itself. */

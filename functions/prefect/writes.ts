@@ -5,7 +5,7 @@ import { plainText } from '../core/plain-text.ts';
 import { withoutCredentials } from '../redaction.ts';
 import type { OperationAnswer } from './batch-answer.ts';
 import type { Operation } from './call.ts';
-import type { RunLog, StateWrite, WriteAnswer, WriteBatch } from './contract.ts';
+import type { LogInfo, RunLog, StateWrite, WriteAnswer, WriteBatch } from './contract.ts';
 import { isOutage } from './failures.ts';
 
 /** One record stays within 1,000,000 characters (prefect 1.4.1, utilities/logging.py), with room for its other fields. */
@@ -58,13 +58,19 @@ function stateOperation({ runId, version, state }: StateWrite, index: number): W
   return { document: setStates, variables: { input }, written: { kind: 'state', index } };
 }
 
+/** The same of the words in the data beside a message. Not cut: they are single fields of the cluster, and marks of ours. */
+const storableInfo = (info: LogInfo): JsonObject =>
+  Object.fromEntries(
+    Object.entries(info).map(([name, value]) => [name, typeof value === 'string' ? storable(plainText(value)) : value]),
+  );
+
 const logEntry = (log: RunLog): JsonObject => ({
   flow_run_id: log.runId,
   name: log.name,
   level: log.level,
   message: logMessage(plainText(log.message)),
   ...(log.timestamp === undefined ? {} : { timestamp: log.timestamp.toISOString() }),
-  ...(log.info === undefined ? {} : { info: log.info }),
+  ...(log.info === undefined ? {} : { info: storableInfo(log.info) }),
 });
 
 /** Consecutive items in groups that stay within `limit` bytes; a single larger one is a group of its own. */

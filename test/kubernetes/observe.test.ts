@@ -102,6 +102,13 @@ describe('observeJob', () => {
     );
   });
 
+  it('reads a reason on one line', () => {
+    const reason = 'Backoff\n\u001B[2JLimit';
+    const job = observeJob(aJob({ conditions: [{ ...condition('Failed'), reason }] }));
+
+    assert.equal(job?.reason, 'Backoff [2JLimit');
+  });
+
   const pods: Record<string, { status: JsonObject; want: number }> = {
     'none ever': { status: {}, want: 0 },
     'one that runs': { status: { active: 1 }, want: 1 },
@@ -259,6 +266,15 @@ describe('observeEvent', () => {
       assert.deepEqual([seen?.at, seen?.count, seen?.objectName], [want, wantCount, 'etl-1-x']);
     });
   }
+
+  it('reads what is one word by convention on one line, and keeps the lines of a message', () => {
+    const reason = 'Failed\r\n\tRule: a-rule';
+    const involvedObject = { kind: 'Pod', name: 'etl\n1', uid: 'p-1' };
+
+    const seen = observeEvent({ ...event, reason, involvedObject, message: 'one\ntwo' });
+
+    assert.deepEqual([seen?.reason, seen?.objectName, seen?.message], ['Failed Rule: a-rule', 'etl 1', 'one\ntwo']);
+  });
 
   it('is nothing when it is about nothing', () => {
     assert.equal(observeEvent({ ...event, involvedObject: {} }), null);

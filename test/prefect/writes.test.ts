@@ -112,6 +112,25 @@ describe('writeRequests', () => {
     assert.match(JSON.stringify(logs?.variables), /"message":"no \uFFFDnode\\n\\tfound"/u);
   });
 
+  it('makes the words in the data beside a log readable, and leaves the rest of it', () => {
+    const info = { job_reason: 'Back\u001B[2Joff\0 \u202Eno\u009B Bearer abcdefgh12345678', exit_code: 137, job: null };
+    const logs = [{ ...aLog('failed', 1), info }];
+
+    const [[written] = []] = writeRequests({ ...nothing, logs });
+
+    const want = { ...info, job_reason: 'Backoff\uFFFD \uFFFDno\uFFFD Bearer [secret]' };
+    assert.ok(JSON.stringify(written?.variables).includes(`"info":${JSON.stringify(want)}`));
+  });
+
+  it('leaves data beside a log that is readable: a mark has to be found again', () => {
+    const info = { event: '0123456789abcdef', job: 'prefect-job-1a2b3c', category: 'OOMKilled' };
+    const logs = [{ ...aLog('failed', 1), info }];
+
+    const [[written] = []] = writeRequests({ ...nothing, logs });
+
+    assert.ok(JSON.stringify(written?.variables).includes(`"info":${JSON.stringify(info)}`));
+  });
+
   it('splits only what one body cannot hold, states first', () => {
     const logs = Array.from({ length: 9 }, (_, n) => aLog('x'.repeat(900_000), n % 3));
     const states = [{ runId: aRunId(1), version: 1, state: { type: 'Failed', message: 'gone' } }];
