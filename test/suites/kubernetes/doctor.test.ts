@@ -22,10 +22,13 @@ import {
   writePodStatus,
   type ContractCluster,
 } from '../../contract/kubernetes.cluster.ts';
+import { heard } from '../../support/heard.ts';
+import { jobEnvCanary, judgeEachTest, runnerTokenCanary } from '../../support/judged-tests.ts';
 import { realCluster, type EksLogin } from '../../support/real-cluster.ts';
 import { applyManifest, isAllowed, openNamespace } from '../../support/real-namespace.ts';
 
 const cluster = realCluster();
+judgeEachTest(cluster);
 
 /** A namespace with the printed manifests, but for what is left out of the table. */
 async function openPrepared(without: (typeof permissions)[number]['verb'] | null = null): Promise<ContractCluster> {
@@ -48,7 +51,7 @@ interface Asked {
 async function examine(at: ContractCluster, eks: EksLogin, asked: Asked = {}): Promise<DoctorReport> {
   const state = createPrefectState({ seed: at.namespace });
   seedTenant(state, {}, new Date());
-  await using prefect = await startPrefectApi({ state });
+  await using prefect = await startPrefectApi({ state, token: runnerTokenCanary });
   await using aws = await startAwsApi();
   const { secretAccessKey, sessionToken, accessKeyId } = eks;
   const arn = 'arn:aws:sts::123456789012:assumed-role/prefect-serverless-agent/suite';
@@ -65,12 +68,19 @@ async function examine(at: ContractCluster, eks: EksLogin, asked: Asked = {}): P
     AWS_ACCESS_KEY_ID: accessKeyId,
     AWS_SECRET_ACCESS_KEY: secretAccessKey,
     AWS_SESSION_TOKEN: sessionToken,
+    RUNNER_TOKEN: runnerTokenCanary,
+    POD_TOKEN_SECRET: 'none',
+    JOB_ENV: `PASSWORD=${jobEnvCanary}`,
     ...asked.env,
   };
   takeAwsEnvironment(env);
   const wish = { inCluster: asked.inCluster ?? false, image: null };
-  // Awaited here: the servers must not end before the examination has.
-  return await runDoctor({ env, wish, endsAt: new Date(Date.now() + 50_000), outside: machineOutside(env) });
+  const report = await runDoctor({ env, wish, endsAt: new Date(Date.now() + 50_000), outside: machineOutside(env) });
+  heard.hear('reports of the doctor', JSON.stringify(report));
+  for (const [to, { exchanges }] of Object.entries({ prefect, aws })) {
+    for (const { request } of exchanges) heard.hearRequest(to, request);
+  }
+  return report;
 }
 
 /** The kubelet of the pod that the doctor starts. */
@@ -97,7 +107,6 @@ describe('the doctor on a real control plane', () => {
     assert.deepEqual(
       report.hops.filter(({ verdict }) => verdict !== 'ok').map(({ hop, verdict }) => [hop, verdict]),
       [
-        ['runner-token', 'skipped'],
         ['quota', 'unseen'],
         ['service-account', 'unseen'],
         ['pod-secret', 'skipped'],
@@ -105,6 +114,12 @@ describe('the doctor on a real control plane', () => {
     );
     const job = textAt(itemsOf(await at.call(`GET ${jobsPath(at)}`))[0], 'metadata', 'name');
     if (job !== '') await untilGone(at, jobsPath(at, `/${job}`));
+  });
+
+  it('would be heard if it reported the runner token', async () => {
+    await examine(await openPrepared(), eks, { env: { AGENT_NAME: runnerTokenCanary } });
+
+    assert.throws(() => heard.judge(), /runner token in reports of the doctor/u);
   });
 
   const broken: Readonly<Record<string, { asked?: Asked; without?: 'delete'; wantHop: string; wantSaw: RegExp }>> = {

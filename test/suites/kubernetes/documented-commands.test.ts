@@ -4,9 +4,12 @@ import { before, describe, it } from 'node:test';
 
 import { callApi } from '../../kube/api-call.ts';
 import { claimedBy, runInShell, typed } from '../../support/documented-commands.ts';
+import { heard } from '../../support/heard.ts';
+import { judgeEachTest, runnerTokenCanary } from '../../support/judged-tests.ts';
 import { realCluster } from '../../support/real-cluster.ts';
 
 const cluster = realCluster();
+judgeEachTest(cluster);
 
 /** As External Secrets brings it, but for its schema. */
 const externalSecrets = {
@@ -54,6 +57,7 @@ describe('the documented commands that change a cluster', () => {
     PATH: `${path.dirname(kubectl)}:${process.env['PATH']}`,
     KUBECONFIG: cluster.kubeconfig,
     POD_TOKEN_SECRET: 'prefect/api-key',
+    RUNNER_TOKEN: runnerTokenCanary,
     RUNNER_TOKEN_SECRET_ARN: 'arn:aws:secretsmanager:us-east-1:111122223333:secret:runner-token-AbCdEf',
   };
 
@@ -64,6 +68,8 @@ describe('the documented commands that change a cluster', () => {
 
       const { status, stdout, stderr } = await runInShell(typed(command, {}), { env });
 
+      heard.hear('standard output', stdout);
+      heard.hear('standard error', stderr);
       assert.deepEqual([status, stderr], [0, '']);
       assert.match(stdout, want);
     });

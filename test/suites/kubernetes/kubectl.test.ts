@@ -13,10 +13,13 @@ import { stepControllers } from '../../../infra/local/kubernetes-api/step-contro
 import { agentGroup, rbacOf } from '../../../infra/rbac.ts';
 import { aJobBody } from '../../contract/kubernetes.cluster.ts';
 import { finished, startCommand } from '../../support/command.ts';
+import { judgeEachTest } from '../../support/judged-tests.ts';
 import { openKubectl } from '../../support/kubectl.ts';
 import { realCluster } from '../../support/real-cluster.ts';
 
-const { kubectl: binary } = realCluster();
+const real = realCluster();
+const { kubectl: binary } = real;
+judgeEachTest(real);
 
 const start = new Date();
 

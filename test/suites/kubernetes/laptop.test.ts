@@ -14,24 +14,27 @@ import { createPrefectState } from '../../../infra/local/prefect-api/state.ts';
 import { rbacOf } from '../../../infra/rbac.ts';
 import { itemsOf, jobsPath, textAt, type ContractCluster } from '../../contract/kubernetes.cluster.ts';
 import { finished, jsonLines } from '../../support/command.ts';
+import { heard } from '../../support/heard.ts';
+import { jobEnvCanary, judgeEachTest, runnerTokenCanary } from '../../support/judged-tests.ts';
 import { realCluster, type EksLogin, type RealCluster } from '../../support/real-cluster.ts';
 import { applyManifest, isAllowed, openNamespace } from '../../support/real-namespace.ts';
 
 const cluster = realCluster();
+judgeEachTest(cluster);
 const root = fileURLToPath(new URL('../../..', import.meta.url));
 const minute = 60_000;
 
 /** A kubeconfig with one user, as files beside it or in it. */
-async function kubeconfigIn(folder: string, namespace: string, user: object): Promise<string> {
+async function kubeconfigIn({ folder, at: { namespace } }: Stage, user: object, context = 'prod'): Promise<string> {
   const file = join(folder, 'config');
   const authority = { 'certificate-authority-data': Buffer.from(cluster.caPem).toString('base64') };
   const config = {
     apiVersion: 'v1',
     kind: 'Config',
-    'current-context': 'prod',
+    'current-context': context,
     clusters: [{ name: 'real', cluster: { server: cluster.server, ...authority } }],
     users: [{ name: 'me', user }],
-    contexts: [{ name: 'prod', context: { cluster: 'real', user: 'me', namespace } }],
+    contexts: [{ name: context, context: { cluster: 'real', user: 'me', namespace } }],
   };
   await writeFile(file, JSON.stringify(config));
   return file;
@@ -43,6 +46,7 @@ async function execUser(folder: string, eks: EksLogin): Promise<object> {
   const credentials = { accessKeyId, secretAccessKey, sessionToken };
   const token = await mintEksToken({ credentials, region, host: stsHost(region), clusterId, now: new Date() });
   const apiVersion = 'client.authentication.k8s.io/v1beta1';
+  heard.confide('login', token.reveal());
   const answer = { kind: 'ExecCredential', apiVersion, spec: {}, status: { token: token.reveal() } };
   const plugin = join(folder, 'get-token');
   await writeFile(plugin, `#!/bin/sh\ncat <<'END'\n${JSON.stringify(answer)}\nEND\n`);
@@ -57,7 +61,9 @@ async function tokenUser(folder: string, at: ContractCluster): Promise<object> {
   await applyManifest(at, { ...binding, metadata: { ...binding.metadata, name: 'laptop' }, subjects: [account] });
   const body = { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', spec: {} };
   const answer = await at.call(`POST /api/v1/namespaces/${at.namespace}/serviceaccounts/default/token`, { body });
-  await writeFile(join(folder, 'token'), textAt(answer.body, 'status', 'token'));
+  const token = textAt(answer.body, 'status', 'token');
+  heard.confide('login', token);
+  await writeFile(join(folder, 'token'), token);
   return { 'token-file': 'token' };
 }
 
@@ -77,10 +83,11 @@ async function setStage() {
   const due = new Date(Date.now() - minute);
   seedTenant(state, {}, due);
   const id = seedFlowRun(state, { flowId: seedFlow(state, { name: 'etl' }, due), startTime: due }, due);
-  const api = await startPrefectApi({ state });
+  const api = await startPrefectApi({ state, token: runnerTokenCanary });
   const folder = await mkdtemp(join(tmpdir(), 'laptop-'));
   const dispose = async (): Promise<void> => {
     await api.close();
+    for (const { request } of api.exchanges) heard.hearRequest('prefect', request);
     await at.call(`DELETE /api/v1/namespaces/${at.namespace}`);
     await rm(folder, { recursive: true });
   };
@@ -93,7 +100,13 @@ type Stage = Awaited<ReturnType<typeof setStage>>;
 /** The very command that a user types. */
 async function npmStart({ api }: Stage, kubeconfig: string) {
   const flags = ['--api', api.url, '--kubeconfig', kubeconfig, '--ticks', '1', '--json'];
-  const child = spawn('npm', ['start', '--silent', '--', ...flags], { cwd: root });
+  const env = {
+    ...process.env,
+    RUNNER_TOKEN: runnerTokenCanary,
+    POD_TOKEN_SECRET: 'prefect/api-key',
+    JOB_ENV: `PASSWORD=${jobEnvCanary}`,
+  };
+  const child = spawn('npm', ['start', '--silent', '--', ...flags], { cwd: root, env });
   child.stdin.end();
   return finished(child);
 }
@@ -111,8 +124,8 @@ describe('a laptop on a real control plane', () => {
   for (const [name, userOf] of Object.entries(users)) {
     it(`turns a due run into a Job, logged in by ${name}`, async () => {
       await using stage = await setStage();
-      const { at, id, folder } = stage;
-      const kubeconfig = await kubeconfigIn(folder, at.namespace, await userOf(stage));
+      const { at, id } = stage;
+      const kubeconfig = await kubeconfigIn(stage, await userOf(stage));
 
       const { status, stdout, stderr } = await npmStart(stage, kubeconfig);
 
@@ -128,6 +141,15 @@ describe('a laptop on a real control plane', () => {
     });
   }
 
+  it('would be heard if it printed the runner token', async () => {
+    await using stage = await setStage();
+    const kubeconfig = await kubeconfigIn(stage, await execUser(stage.folder, eks), runnerTokenCanary);
+
+    await npmStart(stage, kubeconfig);
+
+    assert.throws(() => heard.judge(), /runner token in standard output/u);
+  });
+
   it('is told when the API server knows its certificate and the namespace does not', async () => {
     await using stage = await setStage();
     const { folder, at } = stage;
@@ -136,7 +158,7 @@ describe('a laptop on a real control plane', () => {
     );
     const right = { apiGroup: 'batch', resource: 'jobs', verb: 'list' };
     await at.until('the right is gone', async () => ((await isAllowed(at, right)) ? null : true));
-    const kubeconfig = await kubeconfigIn(folder, at.namespace, await certificateUser(folder, member));
+    const kubeconfig = await kubeconfigIn(stage, await certificateUser(folder, member));
 
     const { status, stdout } = await npmStart(stage, kubeconfig);
 

@@ -7,16 +7,22 @@ import { fileURLToPath } from 'node:url';
 import { permissions } from '../../../functions/kubernetes/permissions.ts';
 import { textAt } from '../../contract/kubernetes.cluster.ts';
 import { finished } from '../../support/command.ts';
+import { heard } from '../../support/heard.ts';
+import { judgeEachTest, runnerTokenCanary } from '../../support/judged-tests.ts';
 import { openKubectl } from '../../support/kubectl.ts';
 import { realCluster } from '../../support/real-cluster.ts';
 import { isAllowed, openNamespace } from '../../support/real-namespace.ts';
 
 const cluster = realCluster();
+judgeEachTest(cluster);
 const root = fileURLToPath(new URL('../../..', import.meta.url));
 
 /** What stands before the bar of `npm run --silent manifests -- … | kubectl apply -f -`. */
 async function printed(...flags: readonly string[]): Promise<string> {
-  const child = spawn('npm', ['run', '--silent', 'manifests', '--', ...flags], { cwd: root });
+  const child = spawn('npm', ['run', '--silent', 'manifests', '--', ...flags], {
+    cwd: root,
+    env: { ...process.env, RUNNER_TOKEN: runnerTokenCanary },
+  });
   child.stdin.end();
   const { status, stdout, stderr } = await finished(child);
   assert.equal(status, 0, stderr);
@@ -49,6 +55,14 @@ describe('the printed manifests, applied by kubectl to a real API server', () =>
     for (const right of permissions) assert.equal(await isAllowed(at, right), true, `${right.verb} ${right.resource}`);
     assert.equal(await isAllowed(at, { apiGroup: '', resource: 'secrets', verb: 'get' }), false);
     assert.equal(await isAllowed(at, { apiGroup: 'batch', resource: 'jobs', verb: 'patch' }), false);
+  });
+
+  it('would be heard if they printed a token', async () => {
+    heard.confide('runner token', 'canary.of-another-token');
+
+    await printed('--secret', '--pod-token-secret', 'prefect/canary.of-another-token');
+
+    assert.throws(() => heard.judge(), /runner token in standard output/u);
   });
 
   it('bring the Secret of the pods, under the name and key that they are told', async () => {

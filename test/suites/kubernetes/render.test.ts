@@ -10,7 +10,9 @@ import { at, itemsOf, jobsPath, type ContractCluster } from '../../contract/kube
 import type { ApiAnswer } from '../../kube/api-call.ts';
 import { STACK } from '../../support/builders.ts';
 import { finished, type Finished } from '../../support/command.ts';
+import { heard } from '../../support/heard.ts';
 import { goodRuns } from '../../support/hostile-runs.ts';
+import { jobEnvCanary, judgeEachTest, runnerTokenCanary } from '../../support/judged-tests.ts';
 import { openKubectl } from '../../support/kubectl.ts';
 import { realCluster, type EksLogin } from '../../support/real-cluster.ts';
 import { openNamespace, openStackNamespace } from '../../support/real-namespace.ts';
@@ -18,6 +20,9 @@ import { generatedRuns } from './job-corpus.ts';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
 const access = realCluster();
+
+// The Job on standard output holds what an operator gives to every flow.
+judgeEachTest(access, ['JOB_ENV value in standard output']);
 
 const dryRunPath = (cluster: ContractCluster): string => jobsPath(cluster, '?fieldValidation=Strict&dryRun=All');
 
@@ -55,6 +60,9 @@ async function render({ cluster, login, runConfig = {}, args = [] }: Rendering):
     NAMESPACE: cluster.namespace,
     STACK_ID: STACK,
     PREFECT_API: 'http://prefect:4200',
+    RUNNER_TOKEN: runnerTokenCanary,
+    POD_TOKEN_SECRET: 'prefect/api-key',
+    JOB_ENV: `PASSWORD=${jobEnvCanary}`,
   };
   const command = ['infra/local/launch.cjs', 'infra/render.ts', '--file', '-', ...args];
   const child = spawn(process.execPath, command, { cwd: root, env });
@@ -187,6 +195,12 @@ describe('render --dry-run against a real API server', () => {
       assert.match((JSON.parse(stdout) as { refused: string }).refused, want);
     });
   }
+
+  it('would be heard if it printed the login', async () => {
+    await render({ cluster, login: eks, runConfig: { env: { KEY: eks.secretAccessKey } } });
+
+    assert.throws(() => heard.judge(), /AWS secret key in standard output/u);
+  });
 
   it('says that the Job is there already when it is', async () => {
     const { stdout } = await render({ cluster, login: eks });
