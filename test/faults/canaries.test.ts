@@ -128,7 +128,7 @@ describe('what leaves the deployed bundles', () => {
 
   before(async () => {
     bundles = await buildBundles();
-    await using grounds = await wireGrounds(new FaultClock(new Date()));
+    await using grounds = await wireGrounds({ clock: new FaultClock(new Date()) });
     const given = prepare(grounds);
     for (const name of ['dispatch', 'reconcile'] as const) await playIn(grounds, name);
     const { flow_run_state: states, log } = grounds.prefect.tables;

@@ -82,7 +82,7 @@ export async function openCrashScene(
   bundles: Bundles,
   { beginsAgoMs = 0, flow = {} }: CrashSceneWish = {},
 ): Promise<CrashScene> {
-  const grounds = await wireGrounds(new FaultClock(new Date(Date.now() - beginsAgoMs)));
+  const grounds = await wireGrounds({ clock: new FaultClock(new Date(Date.now() - beginsAgoMs)) });
   const scene = await Scene.open(grounds, { flow });
   return {
     scene,

@@ -12,7 +12,7 @@ const failures = { to: 'prefect', body: /"type":"Failed"/u } as const;
 const always = { times: Number.POSITIVE_INFINITY };
 
 async function withScene(play: (scene: Scene) => Promise<void>, env: Env = {}): Promise<void> {
-  await using grounds = await wireGrounds();
+  await using grounds = await wireGrounds({ allTls: true });
   await play(await Scene.open(grounds, { env }));
 }
 
@@ -74,12 +74,34 @@ describe('AWS', () => {
     status: 400,
     body: '{"__type":"ThrottlingException","message":"Rate exceeded"}',
   } as const;
+  const page = { status: 200, headers: { 'content-type': 'text/html' }, body: '<html>Sign in</html>' };
   const faults: Readonly<Record<string, WireFault>> = {
     throttles: throttled,
     'is down': { kind: 'status', status: 503, body: '' },
     'closes the connection': { kind: 'drop-before' },
+    'closes the connection instead of an answer': { kind: 'drop-answer' },
+    'resets the connection': { kind: 'reset' },
+    'breaks off in the middle': { kind: 'truncate', bytes: 20 },
     'does not answer': { kind: 'delay', ms: 120_000 },
+    'answers byte by byte': { kind: 'drip', bytes: 1, everyMs: 2_000 },
+    'answers with a page': { kind: 'rewrite', rewrite: () => page },
   };
+  const harmless: Readonly<Record<string, WireFault>> = {
+    'closes the connection after its answer': { kind: 'go-away' },
+    'answers slowly': { kind: 'drip', bytes: 200, everyMs: 1_000 },
+    'answers late': { kind: 'delay', ms: 2_000 },
+  };
+  for (const [variant, fault] of Object.entries(harmless)) {
+    matrixRow(21, `${variant}: no harm`, () =>
+      withScene(async (scene) => {
+        const runs = scene.runs(2);
+        scene.relay.rule({ to: 'aws' }, fault, always);
+        const report = await scene.dispatch();
+        assert.deepEqual([report.problem, report.counts.created], [null, 2]);
+        await endsWell(scene, runs);
+      }, described),
+    );
+  }
   for (const [variant, fault] of Object.entries(faults)) {
     matrixRow(21, variant, () =>
       withScene(async (scene) => {

@@ -5,14 +5,12 @@ import { matrixRow } from './matrix.ts';
 import { claims, creates, jobLists, readsById } from './requests.ts';
 import { Scene } from './scene.ts';
 import type { WireFault } from './wire-faults.ts';
-import { wireGrounds } from './wire-grounds.ts';
-
-type Env = Readonly<Record<string, string>>;
+import { wireGrounds, type WireWish } from './wire-grounds.ts';
 
 /** A scene over real sockets, and the end of its servers. */
-async function withScene(play: (scene: Scene) => Promise<void>, env: Env = {}): Promise<void> {
-  await using grounds = await wireGrounds();
-  await play(await Scene.open(grounds, { env }));
+async function withScene(play: (scene: Scene) => Promise<void>, wish: WireWish = {}): Promise<void> {
+  await using grounds = await wireGrounds(wish);
+  await play(await Scene.open(grounds));
 }
 
 /** After all of it each run has had one Job and has succeeded. */
@@ -85,20 +83,27 @@ describe('Prefect answers badly', () => {
     'a login page': { kind: 'status', status: 200, body: '<html>Sign in</html>', contentType: 'text/html' },
     slowly: { kind: 'drip', bytes: 20, everyMs: 2_000 },
     'half of it': { kind: 'truncate', bytes: 20 },
+    'with a reset': { kind: 'reset' },
+    'and closes the connection': { kind: 'go-away' },
     'not at all': { kind: 'delay', ms: 120_000 },
   };
   for (const [variant, fault] of Object.entries(faults)) {
-    matrixRow(14, `${variant}, once, at each request`, () =>
-      withScene(async (scene) => {
-        const runs: string[] = [];
-        for (const nth of [1, 2, 3, 4, 5]) {
-          runs.push(...scene.runs(2));
-          scene.relay.rule({ to: 'prefect' }, fault, { nth });
-          await scene.minutes(2);
-          scene.relay.clear();
-        }
-        await endsWell(scene, runs);
-      }),
+    // What befalls the connection and not the answer alone.
+    const allTls = ['delay', 'drip', 'truncate', 'reset', 'go-away'].includes(fault.kind);
+    matrixRow(14, `${variant}, once, at each request${allTls ? ', over TLS' : ''}`, () =>
+      withScene(
+        async (scene) => {
+          const runs: string[] = [];
+          for (const nth of [1, 2, 3, 4, 5]) {
+            runs.push(...scene.runs(2));
+            scene.relay.rule({ to: 'prefect' }, fault, { nth });
+            await scene.minutes(2);
+            scene.relay.clear();
+          }
+          await endsWell(scene, runs);
+        },
+        { allTls },
+      ),
     );
 
     matrixRow(14, `${variant}, for ten minutes`, () =>

@@ -222,6 +222,16 @@ for (const protocol of protocols) {
       assert.deepEqual(seen, [200, 200, 500, 200, 500, 200]);
     });
 
+    it('a rule by the method alone strikes only that', async () => {
+      await using bench = await startBench(protocol);
+      bench.relay.rule({ method: 'DELETE' }, { kind: 'status', status: 403 });
+      bench.relay.rule({ method: 'POST' }, { kind: 'status', status: 500 });
+
+      const seen = [(await bench.see()).status, (await bench.see()).status];
+
+      assert.deepEqual(seen, [500, 200]);
+    });
+
     it('a status can say when to come again', async () => {
       await using bench = await startBench(protocol);
       bench.relay.rule({}, { kind: 'status', status: 429, retryAfterSeconds: 30 });
@@ -303,29 +313,36 @@ describe('what exists in one protocol only', () => {
     assert.match(error ?? '', /ERR_HTTP2_STREAM_ERROR|ERR_HTTP2_GOAWAY_SESSION/u);
   });
 
-  it('go-away over HTTP/1.1: a full answer that closes the connection', async () => {
-    await using bench = await startBench('HTTP/1.1');
-    bench.relay.rule({}, { kind: 'go-away' });
+  for (const protocol of ['HTTP/1.1', 'HTTP/1.1 over TLS'] as const) {
+    it(`go-away over ${protocol}: a full answer that closes the connection`, async () => {
+      await using bench = await startBench(protocol);
+      bench.relay.rule({}, { kind: 'go-away' });
 
-    const { status, headers } = await bench.see();
+      const { status, headers } = await bench.see();
 
-    assert.deepEqual([status, headers['connection']], [200, 'close']);
-  });
+      assert.deepEqual([status, headers['connection'], bench.served.length], [200, 'close', 1]);
+    });
 
-  it('reset over HTTP/1.1 is a TCP RST, over HTTP/2 a stream error', async () => {
-    await using one = await startBench('HTTP/1.1');
-    await using two = await startBench('HTTP/2');
-    for (const { relay } of [one, two]) relay.rule({}, { kind: 'reset' });
+    it(`reset over ${protocol} is a TCP RST`, async () => {
+      await using bench = await startBench(protocol);
+      bench.relay.rule({}, { kind: 'reset' });
 
-    assert.match((await one.see()).error ?? '', /read ECONNRESET/u);
-    assert.match((await two.see()).error ?? '', /ERR_HTTP2_STREAM_ERROR/u);
-  });
+      assert.match((await bench.see()).error ?? '', /read ECONNRESET/u);
+    });
 
-  it('a drop over HTTP/1.1 is a FIN, not a RST', async () => {
-    await using bench = await startBench('HTTP/1.1');
-    bench.relay.rule({}, { kind: 'drop-answer' });
+    it(`a drop over ${protocol} is a FIN, not a RST`, async () => {
+      await using bench = await startBench(protocol);
+      bench.relay.rule({}, { kind: 'drop-answer' });
 
-    assert.match((await bench.see()).error ?? '', /socket hang up/u);
+      assert.match((await bench.see()).error ?? '', /socket hang up/u);
+    });
+  }
+
+  it('reset over HTTP/2 is a stream error', async () => {
+    await using bench = await startBench('HTTP/2');
+    bench.relay.rule({}, { kind: 'reset' });
+
+    assert.match((await bench.see()).error ?? '', /ERR_HTTP2_STREAM_ERROR/u);
   });
 
   it('TLS: a client that trusts another CA does not come through', async () => {

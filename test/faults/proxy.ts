@@ -37,6 +37,8 @@ interface Exchange {
   readonly incoming: Incoming;
   readonly outgoing: Outgoing;
   readonly gone: AbortSignal;
+  /** The TCP connection under a socket: the socket itself without TLS. */
+  readonly connectionOf: (socket: Socket) => Socket;
 }
 
 async function readRequest(incoming: Incoming, { to, actor }: ProxyOptions): Promise<ProxiedRequest> {
@@ -83,8 +85,9 @@ function drop(incoming: Incoming): void {
   else incoming.stream.session?.destroy();
 }
 
-function reset(incoming: Incoming): void {
-  if (incoming instanceof http.IncomingMessage) incoming.socket.resetAndDestroy();
+/** Under TLS the connection is another socket, and only that can be reset. */
+function reset(incoming: Incoming, connectionOf: Exchange['connectionOf']): void {
+  if (incoming instanceof http.IncomingMessage) connectionOf(incoming.socket).resetAndDestroy();
   else incoming.stream.close(http2.constants.NGHTTP2_INTERNAL_ERROR);
 }
 
@@ -137,14 +140,14 @@ async function deliver(exchange: Exchange, delivery: Delivery): Promise<boolean>
     case 'dropped':
     case 'reset':
     case 'refused':
-      ends[delivery.kind](exchange.incoming);
+      ends[delivery.kind](exchange.incoming, exchange.connectionOf);
       return false;
   }
 }
 
 const ends = { dropped: drop, reset, refused: refuse } as const;
 
-function listener(options: ProxyOptions) {
+function listener(options: ProxyOptions, connectionOf: Exchange['connectionOf']) {
   return async (incoming: Incoming, outgoing: Outgoing): Promise<void> => {
     const leaving = new AbortController();
     outgoing.on('close', () => leaving.abort());
@@ -153,18 +156,24 @@ function listener(options: ProxyOptions) {
     const canRefuse = !(incoming instanceof http.IncomingMessage);
     const forward = async (): Promise<LocalResponse> => options.forward(request);
     const { delivery, answered } = await options.relay.relay(request, { forward, gone, canRefuse });
-    if (await deliver({ incoming, outgoing, gone }, delivery)) answered();
+    if (await deliver({ incoming, outgoing, gone, connectionOf }, delivery)) answered();
   };
 }
 
 function createServer(options: ProxyOptions): http.Server | http2.Http2SecureServer {
-  const carry = listener(options);
+  const connections = new Map<number | undefined, Socket>();
+  const carry = listener(options, (socket) => connections.get(socket.remotePort) ?? socket);
+  const keep = (connection: Socket): void => {
+    const { remotePort } = connection;
+    connections.set(remotePort, connection);
+    connection.once('close', () => connections.delete(remotePort));
+  };
   const onRequest = (incoming: Incoming, outgoing: Outgoing): void => {
     // A client that goes away in the middle of its request is what this proxy is for.
     carry(incoming, outgoing).catch(() => outgoing.destroy());
   };
   if (options.tls === undefined) return http.createServer(onRequest);
-  return http2.createSecureServer({ ...options.tls, allowHTTP1: true }, onRequest);
+  return http2.createSecureServer({ ...options.tls, allowHTTP1: true }, onRequest).on('connection', keep);
 }
 
 /** Starts a proxy before one API for one client. */

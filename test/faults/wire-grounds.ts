@@ -1,3 +1,5 @@
+import { getCACertificates, setDefaultCACertificates } from 'node:tls';
+
 import { connectHttp } from '../../functions/prefect/http.ts';
 import { openSession } from '../../functions/kubernetes/session.ts';
 import { makeServingCertificate } from '../../infra/local/kubernetes-api/certificates.ts';
@@ -17,11 +19,25 @@ export interface WireGrounds extends Grounds {
   envFor(actor: string): Promise<Env>;
 }
 
+export interface WireWish {
+  readonly clock?: FaultClock;
+  /** TLS before Prefect and AWS as well, as in production; the API server is never without. */
+  readonly allTls?: boolean;
+}
+
+/** The SDK trusts what the process trusts. */
+function trustForNow(ca: string, started: AsyncDisposableStack): void {
+  const before = getCACertificates('default');
+  setDefaultCACertificates([...before, ca]);
+  started.defer(() => setDefaultCACertificates(before));
+}
+
 /** Grounds with sockets: the local servers, and before each of them a proxy for each function. */
-export async function wireGrounds(clock = new FaultClock(T0)): Promise<WireGrounds> {
+export async function wireGrounds({ clock = new FaultClock(T0), allTls = false }: WireWish = {}): Promise<WireGrounds> {
   await using started = new AsyncDisposableStack();
   const world = started.use(await startWorld({ clock }));
   const certificate = await makeServingCertificate();
+  if (allTls) trustForNow(certificate.caPem, started);
   const relay = new Relay({ now: () => clock.now(), pause: (ms, gone) => clock.pass(ms, gone) });
   const proxies: { readonly to: Target; readonly proxy: FaultProxy }[] = [];
   const upstreams = {
@@ -30,7 +46,7 @@ export async function wireGrounds(clock = new FaultClock(T0)): Promise<WireGroun
     aws: forwardTo({ url: world.aws.url }),
   };
   const open = async (to: Target, actor: () => string): Promise<string> => {
-    const tls = to === 'kubernetes' ? { tls: certificate } : {};
+    const tls = allTls || to === 'kubernetes' ? { tls: certificate } : {};
     const proxy = await startFaultProxy({ to, actor, relay, forward: upstreams[to], ...tls });
     proxies.push({ to, proxy });
     return proxy.url;
@@ -42,6 +58,7 @@ export async function wireGrounds(clock = new FaultClock(T0)): Promise<WireGroun
     return {
       ...world.env,
       PREFECT_API: await open('prefect', actor),
+      ...(allTls ? { PREFECT_CA: certificate.caPem } : {}),
       EKS_ENDPOINT: kubernetes,
       EKS_CA: Buffer.from(certificate.caPem).toString('base64'),
     };
