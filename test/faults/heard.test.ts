@@ -6,6 +6,7 @@ import { describe, it } from 'node:test';
 import { seedFlow, seedFlowRun, setFlowRunState } from '../../infra/local/prefect-api/seed.ts';
 import type { World } from '../../infra/local/world.ts';
 import { finished, startCommand } from '../support/command.ts';
+import { runInShell } from '../support/documented-commands.ts';
 import { examine } from '../support/doctor-world.ts';
 import { heard, tokenInJobs } from '../support/heard.ts';
 import { startWorld } from '../support/scanned-world.ts';
@@ -80,6 +81,13 @@ const leaks: Readonly<Record<string, Leak>> = {
       await finished(startCommand('infra/local/start.ts', [`--${keyOf(world)}`]));
     },
     want: /AWS secret key in standard error/u,
+  },
+  'the runner token in what a documented command prints': {
+    leak: async (world) => {
+      const env = { ...process.env, TOKEN: tokenOf(world) };
+      await runInShell('echo "$TOKEN" | base64 >&2', { env });
+    },
+    want: /runner token in standard error/u,
   },
   'the value of JOB_ENV in the report of an examination': {
     leak: async (world) => {

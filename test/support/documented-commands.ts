@@ -6,6 +6,7 @@ import type { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 
 import type { Finished } from './command.ts';
+import { heard } from './heard.ts';
 
 const root = path.join(import.meta.dirname, '../..');
 
@@ -205,6 +206,8 @@ export async function runInShell(line: string, session: Session): Promise<Finish
   const closed = once(child, 'close') as Promise<[number | null, NodeJS.Signals | null]>;
   const [complaints, [code, killed]] = await Promise.all([text(stderr), closed]);
   signal?.removeEventListener('abort', end);
+  heard.hear('standard output', said);
+  heard.hear('standard error', complaints);
   // As a shell tells of a command that Ctrl-C ended.
   return { status: killed === 'SIGINT' ? 130 : code, stdout: said, stderr: complaints };
 }

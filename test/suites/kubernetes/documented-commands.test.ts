@@ -4,7 +4,6 @@ import { before, describe, it } from 'node:test';
 
 import { callApi } from '../../kube/api-call.ts';
 import { claimedBy, runInShell, typed } from '../../support/documented-commands.ts';
-import { heard } from '../../support/heard.ts';
 import { judgeEachTest, runnerTokenCanary } from '../../support/judged-tests.ts';
 import { realCluster } from '../../support/real-cluster.ts';
 
@@ -68,8 +67,6 @@ describe('the documented commands that change a cluster', () => {
 
       const { status, stdout, stderr } = await runInShell(typed(command, {}), { env });
 
-      heard.hear('standard output', stdout);
-      heard.hear('standard error', stderr);
       assert.deepEqual([status, stderr], [0, '']);
       assert.match(stdout, want);
     });
