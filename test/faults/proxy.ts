@@ -79,10 +79,14 @@ async function finish(outgoing: Outgoing, rest: Buffer): Promise<void> {
   await promise;
 }
 
-/** The connection closes with what was written before: a FIN, never a stream's polite end. */
-function drop(incoming: Incoming): void {
-  if (incoming instanceof http.IncomingMessage) incoming.socket.destroySoon();
-  else incoming.stream.session?.destroy();
+/**
+ * The connection closes with what was written before: a FIN, never a stream's polite end. An HTTP/2 session that is
+ * destroyed says GOAWAY first (Node 24), so the connection is ended below it.
+ */
+function drop(incoming: Incoming, connectionOf: Exchange['connectionOf']): void {
+  if (incoming instanceof http.IncomingMessage) return incoming.socket.destroySoon();
+  const { session } = incoming.stream;
+  if (session !== undefined) connectionOf(session.socket).destroySoon();
 }
 
 /** Under TLS the connection is another socket, and only that can be reset. */
@@ -117,7 +121,7 @@ async function drip(exchange: Exchange, delivery: Extract<Delivery, { kind: 'dri
 async function truncate(exchange: Exchange, { answer, bytes }: Extract<Delivery, { kind: 'truncated' }>) {
   begin(exchange.outgoing, answer);
   await write(exchange.outgoing, Buffer.from(answer.body).subarray(0, bytes));
-  drop(exchange.incoming);
+  drop(exchange.incoming, exchange.connectionOf);
 }
 
 async function answerWhole(exchange: Exchange, { answer, closes }: Extract<Delivery, { kind: 'answer' }>) {

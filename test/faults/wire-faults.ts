@@ -29,8 +29,9 @@ export interface WireFaults {
   /** TCP RST over HTTP/1.1, RST_STREAM over HTTP/2; nothing was forwarded. */
   readonly reset: object;
   /**
-   * Over HTTP/2 GOAWAY, with the stream refused and nothing forwarded; over HTTP/1.1, which has no such frame, a full
-   * answer that closes the connection.
+   * Over HTTP/2 GOAWAY, with the stream refused and nothing forwarded. HTTP/1.1, with TLS or without, has no such frame:
+   * there a full answer with `Connection: close` (RFC 9112, 9.6), and the end of the connection. It is not refused, for
+   * a rule does not know what its client speaks.
    */
   readonly 'go-away': object;
   /** It was forwarded, and the answer is changed. */
