@@ -1,7 +1,7 @@
 import { jobDifferences, type JobDifference } from '../../functions/core/job-differences.ts';
 import { listMerges, type ListMerge } from '../../functions/core/template-merge.ts';
 import { costTable, networkCostTable } from './cost.ts';
-import { faultMatrixTable } from './fault-matrix.ts';
+import { faultTable } from './fault-matrix.ts';
 import { metricTexts } from './metrics.ts';
 import { serverDifferences, type ServerDifference } from './server-differences.ts';
 import { peerOptionTable } from './peer-options.ts';
@@ -85,7 +85,7 @@ export const guideTables: ReadonlyMap<string, ReadonlyMap<string, string>> = new
   ],
   ['infra/guides/runbook.md', new Map([['metrics', metricTable()]])],
   ['infra/guides/troubleshooting.md', new Map([['troubleshooting', troubleTable()]])],
-  ['infra/guides/fault-matrix.md', new Map([['fault-matrix', faultMatrixTable()]])],
+  ['infra/guides/fault-matrix.md', new Map([['fault-matrix', faultTable()]])],
   ['infra/decisions/0009-where-jobs-differ.md', new Map([['job-differences', differenceTable()]])],
   ['infra/decisions/0011-where-the-api-server-judges-differently.md', new Map([['server-differences', serverTable()]])],
   [
