@@ -82,6 +82,8 @@ export class ClaimWaves {
       await this.#wave(due, rest);
     }
     this.#hold(rest);
+    // A page of runs with their run configs is megabytes, and the next one is on its way.
+    this.#polled = nothingRead;
   }
 
   /** Resolves when at most the last wave is still created, or none where the last but one met anything but Jobs at once. */

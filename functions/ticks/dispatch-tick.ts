@@ -130,7 +130,8 @@ class DispatchTick {
 
   async #rounds(): Promise<TickReport['problem']> {
     try {
-      await this.#pages();
+      let goesOn = true;
+      while (goesOn) goesOn = await this.#page();
     } finally {
       // Nothing outlives the handler, whatever ended the rounds (protocol rule 8).
       await this.#waves?.claims.settled();
@@ -141,17 +142,16 @@ class DispatchTick {
   /**
    * A poll returns at most 500 runs of a kind: while more are waiting, it is asked again when some were created, or when
    * runs of a label that has reached its cap filled the page. Meanwhile the last wave of the page before is created.
+   *
+   * @returns whether there may be more to do
    */
-  async #pages(): Promise<void> {
-    let goesOn = true;
-    while (goesOn) {
-      const readAt = this.#deps.clock.now();
-      const { runs, more } = await this.#poll(readAt);
-      if (runs.length === 0) return;
-      const before = this.#progress();
-      const waves = await this.#dispatch(runs, readAt);
-      goesOn = more && (await this.#isWorthAnotherPoll(waves, before));
-    }
+  async #page(): Promise<boolean> {
+    const readAt = this.#deps.clock.now();
+    const { runs, more } = await this.#poll(readAt);
+    if (runs.length === 0) return false;
+    const before = this.#progress();
+    const waves = await this.#dispatch(runs, readAt);
+    return more && (await this.#isWorthAnotherPoll(waves, before));
   }
 
   async #isWorthAnotherPoll({ claims, creates }: Waves, before: number): Promise<boolean> {
