@@ -86,19 +86,15 @@ export class ClaimWaves {
     this.#polled = nothingRead;
   }
 
-  /** Resolves when at most the last wave is still created, or none where the last but one met anything but Jobs at once. */
-  async nearlySettled(): Promise<void> {
-    const [before, last] = this.#creating;
-    if ((await before) === 'slow') await last;
-  }
-
   /** Resolves when everything that was claimed is created and settled. */
   async settled(): Promise<void> {
     await Promise.all(this.#creating);
   }
 
+  /** At most two waves are claimed and not created, and one where the last but one met anything but Jobs at once. */
   async #mayClaimNow(): Promise<boolean> {
-    await this.nearlySettled();
+    const [before, last] = this.#creating;
+    if ((await before) === 'slow') await last;
     return this.#mayClaim();
   }
 
